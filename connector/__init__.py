@@ -1,0 +1,1 @@
+"""Stripe and Segment webhooks become Intercom events."""
