@@ -1,0 +1,336 @@
+"""The whole data model on one page. SQL lives with the stage that owns the rows; here is only what they look like.
+
+Rules that would cost a redesign if broken:
+
+1. Every key begins with the workspace: nothing spans workspaces, so that a workspace is the unit of sharding.
+2. No sender's text is in a key: keys are 16-byte digests (`events.digest`). Text columns hold at most 255 characters,
+   for display; the exact value lives in the body.
+3. Bodies live apart: changing a state never rewrites a body, pruning bodies never frees a dedupe key.
+4. Times are integers: milliseconds since 1970 (UTC) in columns that end in `_at`, `due` and `_until`; only
+   `deliveries.created_at` and `seconds.second` are seconds, because that is what Intercom takes.
+5. "In flight" is a live lease in `queue`, never a column of `deliveries`.
+
+`docs/data-model.md` draws it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeEngine
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _key(name: str, *, primary_key: bool = False, nullable: bool = False) -> Column[bytes]:
+    return Column(name, LargeBinary(16), primary_key=primary_key, nullable=nullable)
+
+
+def _workspace(*, primary_key: bool = True) -> Column[int]:
+    """No foreign key: the hot tables pay for no look-up, and a shard need not hold the workspace's own row."""
+    return Column("workspace_id", Integer, primary_key=primary_key, nullable=False, autoincrement=False)
+
+
+def _display(name: str, *, nullable: bool = True, length: int = 255) -> Column[str]:
+    return Column(name, String(length), nullable=nullable)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+def _state(name: str = "state") -> Column[str]:
+    return Column(name, String(32), nullable=False)
+
+
+_ID: TypeEngine[int] = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only in a column that is INTEGER to the letter."""
+
+# ── who installed us ────────────────────────────────────────────────────────────────────────────────────────────────
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _display("app_id", nullable=False),  # Intercom's id of the workspace
+    _display("name"),
+    Column("region", String(8), nullable=False),
+    Column("time_zone", String(64), nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("token", LargeBinary, nullable=True),  # encrypted
+    _state("mode"),  # workspaces.store.Mode
+    _display("mode_reason"),
+    Column("mode_before", String(32), nullable=True),  # what a workspace returns to once it is authorised again
+    Column("settings", Text, nullable=False),  # JSON
+    _time("created_at"),
+    _time("updated_at"),
+    UniqueConstraint("app_id"),
+)
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("workspace_id", Integer, ForeignKey("workspaces.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("source", String(32), nullable=False),
+    _display("label", nullable=False),
+    _display("stream", nullable=False),  # outlives rotation, removal and re-install: the scope of dedupe keys
+    Column("mode", String(8), nullable=False),  # live | test | any
+    Column("batch_policy", String(32), nullable=True),  # Segment only
+    Column("api_version", String(64), nullable=True),
+    Column("token_hash", LargeBinary(32), nullable=False),  # SHA-256: the look-up
+    Column("token", LargeBinary, nullable=False),  # encrypted: to show the URL again
+    Column("signing_secrets", LargeBinary, nullable=True),  # encrypted JSON list: several while one is rotated
+    Column("authorization", LargeBinary, nullable=True),  # encrypted: the Authorization header the sender is to show
+    Column("restricted_key", LargeBinary, nullable=True),  # encrypted: Stripe
+    _time("created_at"),
+    _time("rotated_at", nullable=True),
+    _time("removed_at", nullable=True),
+    UniqueConstraint("token_hash"),
+)
+
+# ── what came in ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+received_events = Table(
+    "received_events",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),  # digest(stream, livemode, the sender's own id)
+    Column("endpoint_id", Integer, nullable=False),
+    Column("source", String(32), nullable=False),
+    _display("external_key", nullable=False),
+    _display("type", nullable=False),
+    Column("livemode", Boolean, nullable=False),
+    Column("api_version", String(64), nullable=True),
+    Column("trust", String(16), nullable=False),
+    _time("occurred_at", nullable=True),
+    _time("received_at"),
+    _state(),  # events.ReceivedState
+    _display("reason"),
+    Column("tries", SmallInteger, nullable=False, server_default=text("0")),  # of mapping it
+    Index(
+        "ix_received_events_to_map",
+        "received_at",
+        sqlite_where=text("state = 'received'"),
+        postgresql_where=text("state = 'received'"),
+    ),
+    Index(None, "workspace_id", "received_at"),
+)
+
+bodies = Table(
+    "bodies",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),
+    Column("received_at", BigInteger, primary_key=True, autoincrement=False),  # so that it can be partitioned by day
+    Column("body", LargeBinary, nullable=False),
+)
+
+# ── what goes out ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _workspace(),
+    _key("id", primary_key=True),  # digest(received event, mapping id, generation)
+    _key("received_key"),
+    _display("mapping_id", nullable=False),
+    Column("mapping_digest", String(64), nullable=False),  # of the catalogue that made it
+    Column("generation", Integer, nullable=False),  # 0; a replay "as new" is 1, 2 …
+    _key("once_key", nullable=True),  # digest(mapping id, the value of `once`)
+    _display("name", nullable=False),
+    Column("created_at", BigInteger, nullable=False),  # Unix seconds; final once the delivery has left `waiting`
+    Column("contact", Text, nullable=False),  # JSON [[kind, value], …]: what the mapping found, most trusted first
+    Column("identifier_kind", String(32), nullable=True),  # what goes on the wire; frozen at the first attempt
+    _display("identifier_value"),
+    Column("metadata", Text, nullable=False),  # JSON, in the order of sending
+    Column("notes", Text, nullable=False),  # JSON list
+    _state(),  # outbox.delivery.State
+    _display("reason"),
+    _time("mapped_at"),
+    _time("updated_at"),
+    _time("delivered_at", nullable=True),
+    Index(None, "workspace_id", "received_key"),
+    Index(None, "workspace_id", "state", "updated_at"),
+    UniqueConstraint("workspace_id", "once_key", "generation"),
+)
+
+seconds = Table(
+    "seconds",
+    metadata,
+    _workspace(),
+    _key("identifier", primary_key=True),  # Identifier.key: one row for each that is known of the contact
+    _key("name", primary_key=True),  # digest of the name as Intercom compares it
+    Column("second", BigInteger, primary_key=True, autoincrement=False),
+    _key("delivery_id"),
+    Index(None, "workspace_id", "delivery_id"),
+)
+
+queue = Table(
+    "queue",
+    metadata,
+    _workspace(),
+    _key("delivery_id", primary_key=True),
+    Column("priority", SmallInteger, nullable=False),  # 0 live, 1 history
+    Column("due", BigInteger, nullable=False),  # while leased: when the lease ends
+    _key("lease_id", nullable=True),
+    Column("claims", Integer, nullable=False),  # since an outcome was last recorded
+    Column("attempts", Integer, nullable=False),  # that count towards giving up
+    _time("first_attempt_at", nullable=True),
+    Column("stood_still", BigInteger, nullable=False),  # milliseconds that do not count towards giving up
+    Column("ambiguous", Boolean, nullable=False),  # an attempt may have arrived: its identity is frozen for good
+    Column("lookups", Integer, nullable=False),
+    Column("unknowns", Integer, nullable=False),  # answers of a kind we do not know
+    Column("ladder", Integer, nullable=False),  # steps taken while waiting for the contact to appear
+    Index(None, "workspace_id", "priority", "due"),
+)
+
+lanes = Table(
+    "lanes",
+    metadata,
+    _workspace(),
+    _time("next_due", nullable=True),  # of its earliest queue row; null = nothing to do
+    _key("holder", nullable=True),
+    _time("held_until", nullable=True),
+    _time("last_served_at"),
+    # the pacing budget (intercom.pace.Budget)
+    Column("window_limit", Integer, nullable=True),
+    Column("tokens", Float, nullable=True),
+    _time("refilled_at", nullable=True),
+    Column("remaining", Integer, nullable=True),
+    _time("window_reset_at", nullable=True),
+    Column("factor", Float, nullable=True),
+    _time("clean_since_at", nullable=True),
+    _time("blocked_until", nullable=True),
+    # the breaker (outbox.breaker.Breaker)
+    Column("breaker_failures", Integer, nullable=False, server_default=text("0")),
+    Column("breaker_opened", Integer, nullable=False, server_default=text("0")),
+    _time("breaker_until", nullable=True),
+    Index(None, "next_due"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    _workspace(),
+    _key("delivery_id", primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _time("started_at"),
+    Column("duration_ms", Integer, nullable=False),
+    Column("status", SmallInteger, nullable=True),
+    Column("outcome", String(32), nullable=False),
+    _display("error_code"),
+    Column("words", Text, nullable=True),  # Intercom's own
+    _display("request_id"),
+    Column("identifier_kind", String(32), nullable=False),
+    Column("ambiguous", Boolean, nullable=False),
+    Column("late", Boolean, nullable=False),  # its lease had passed to another: recorded all the same
+    Column("manual", Boolean, nullable=False),
+)
+
+# ── who is it ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+identities = Table(
+    "identities",
+    metadata,
+    _workspace(),
+    _key("source_key", primary_key=True),  # Identifier.key of what we know …
+    _key("target_key", primary_key=True),  # … and of whom it leads to
+    Column("source_kind", String(32), nullable=False),
+    _display("source_value", nullable=False),
+    Column("target_kind", String(32), nullable=False),
+    _display("target_value", nullable=False),
+    _key("seen_in"),  # the received event that says so
+    _time("first_seen_at"),
+    _time("last_seen_at"),
+    _time("gone_at", nullable=True),
+)
+
+wanted = Table(
+    "wanted",
+    metadata,
+    _workspace(),
+    _key("identifier", primary_key=True),
+    _key("delivery_id", primary_key=True),
+    Index(None, "workspace_id", "delivery_id"),
+)
+
+names = Table(
+    "names",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),  # digest(id)
+    _display("object_id", nullable=False),  # prod_…, price_…, a coupon's id
+    _display("name", nullable=False),
+    _time("seen_at"),
+)
+
+# ── what a workspace has, and what happened to it ───────────────────────────────────────────────────────────────────
+
+event_names = Table(
+    "event_names",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),  # digest of the name as Intercom compares it
+    _display("name", nullable=False),
+    Column("types", Text, nullable=False),  # JSON {key: type}, frozen at first send
+    _time("first_seen_at"),
+    _display("stopped_reason"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    _workspace(),
+    Column("kind", String(64), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("detail", Text, nullable=False),
+    _time("opened_at"),
+    _time("closed_at", nullable=True),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _workspace(primary_key=False),
+    _time("at"),
+    _display("actor", nullable=False),
+    _display("action", nullable=False),
+    Column("detail", Text, nullable=False),
+    Index(None, "workspace_id", "at"),
+)
+
+# ── the service itself ──────────────────────────────────────────────────────────────────────────────────────────────
+
+service = Table(
+    "service",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # one row
+    Column("changes", BigInteger, nullable=False),  # rises with each change of a workspace, an endpoint or a setting
+    CheckConstraint("id = 1", name="one_row"),
+)

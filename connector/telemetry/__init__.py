@@ -1,0 +1,1 @@
+"""What happened, said once: `facts` are the values, `logs` words them, `metrics` counts them."""

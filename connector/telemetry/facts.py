@@ -1,0 +1,97 @@
+"""What the stages say has happened: frozen values, each told once to every sink.
+
+A stage never words a log line and never counts; it is handed a `Tell` and tells a fact. No fact holds a secret, a
+token, a body or an e-mail address: what is personal stays in the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookStored:
+    """A request was answered 200: its events are durable. `seconds` from its first byte to the commit."""
+
+    source: str
+    workspace_id: int
+    endpoint_id: int
+    events: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRefused:
+    """A request was answered with anything else; `why` is a short, stable word."""
+
+    source: str
+    status: int
+    why: str
+    workspace_id: int | None = None
+    endpoint_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventMapped:
+    """A received event reached a state; `deliveries` are those that were made of it (hex ids)."""
+
+    workspace_id: int
+    event: str
+    source: str
+    type: str
+    state: str
+    reason: str | None
+    deliveries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptMade:
+    """A delivery was tried; `step` is what comes next: done, again, park, dead …"""
+
+    workspace_id: int
+    delivery: str
+    event_name: str
+    number: int
+    status: int | None
+    outcome: str
+    step: str
+    reason: str | None
+    duration_ms: int
+    request_id: str | None
+    late: bool
+    seconds_since_received: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceStopped:
+    """Nothing goes to this workspace until somebody acts."""
+
+    workspace_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertOpened:
+    """Somebody should look; told once until it is closed."""
+
+    workspace_id: int
+    kind: str
+    subject: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageFailed:
+    """A stage hit an error that is ours; it goes on with the next piece of work."""
+
+    stage: str
+    error: BaseException
+
+
+Fact: TypeAlias = (
+    WebhookStored | WebhookRefused | EventMapped | AttemptMade | WorkspaceStopped | AlertOpened | StageFailed
+)
+Tell: TypeAlias = Callable[[Fact], None]
