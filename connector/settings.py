@@ -1,0 +1,138 @@
+"""The environment as one model: one field = one variable = one line of help.
+
+Nothing reads it at import time; `load` is called once, by the command that starts, and the values travel from there
+as plain arguments. Whether a database or a folder is really there is for those to say who open it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from connector.errors import SettingsError
+
+PREFIX = "CONNECTOR_"
+
+
+class LogFormat(StrEnum):
+    """How log lines look; `auto` is console at a terminal and JSON anywhere else."""
+
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class LogLevel(StrEnum):
+    """From which level on lines are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class ZeroDecimalMoney(StrEnum):
+    """What becomes of money in currencies without decimals (JPY, KRW …)."""
+
+    HUNDREDTHS = "hundredths"
+    FALLBACK = "fallback"
+
+
+class Settings(BaseSettings):
+    """What a process of the connector is told from outside."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    database_url: str = Field(
+        default="sqlite:///connector.db",
+        repr=False,  # may hold a password
+        description="Where everything is kept: `sqlite:///path/to/file.db`, "
+        "or `postgresql://user:password@host/database` for several processes.",
+    )
+    base_url: str | None = Field(
+        default=None,
+        description="Address at which Stripe and Segment reach this service, such as `https://connector.example.com`; "
+        "unset: the address it listens on.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on; `0.0.0.0` for every interface.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on, 1 … 65535; 0 takes a free one.")
+    mappings_dir: Path | None = Field(
+        default=None, description="Folder of your own mapping files, laid over the shipped catalogue by entry id."
+    )
+    encryption_keys: SecretStr | None = Field(
+        default=None,
+        description="Keys that encrypt stored secrets, comma separated: the first encrypts, all decrypt. "
+        "`connector keys new` makes one. Unset: beside a SQLite database one is made and kept in a `.keys` file.",
+    )
+    intercom_api_url: str | None = Field(
+        default=None, description="Used instead of Intercom's regional addresses: for the sandbox and tests."
+    )
+    intercom_version: str = Field(
+        default="2.16", pattern=r"^[0-9]{1,2}\.[0-9]{1,2}$", description="Version of Intercom's API to ask for."
+    )
+    metadata_keys: int = Field(
+        default=10,
+        ge=10,
+        le=20,
+        description="Metadata keys sent with an event, 10 … 20: Intercom's API reference says that it keeps ten, "
+        "its help centre twenty.",
+    )
+    zero_decimal_money: ZeroDecimalMoney = Field(
+        default=ZeroDecimalMoney.HUNDREDTHS,
+        description="Money in currencies without decimals: `hundredths` sends ¥500 as 50000, `fallback` sends "
+        "`price_amount` and `price_currency` instead.",
+    )
+    log_format: LogFormat = Field(
+        default=LogFormat.AUTO,
+        description="`json`, `console`, or `auto`: console at a terminal, JSON anywhere else. Always to stderr.",
+    )
+    log_level: LogLevel = Field(
+        default=LogLevel.INFO,
+        description="`debug`, `info`, `warning` or `error`: the least level that is written.",
+    )
+
+    @field_validator("base_url", "intercom_api_url")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        """An http(s) address, without the slash at its end."""
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("is not an address that starts with https:// or http://")
+        return value.rstrip("/")
+
+    @property
+    def public_url(self) -> str:
+        """The address to give to Stripe and Segment."""
+        if self.base_url:
+            return self.base_url
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - read, not bound
+        return f"http://{host}:{self.port}"
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field of Settings."""
+    return PREFIX + field.upper()
+
+
+def load(**flags: Any) -> Settings:  # noqa: ANN401 - whatever the model takes
+    """The settings of this process; `flags` (those that are not None) beat the environment. Raises SettingsError."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsError("\n".join(_sentence(problem) for problem in error.errors())) from None
+
+
+def _sentence(problem: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    """One problem as: variable, what is wrong, what it wants. Never the value: it may be a secret."""
+    field = str(problem["loc"][0])
+    wrong = str(problem["msg"]).removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
+    return f"{variable(field)} {wrong}. Wanted: {Settings.model_fields[field].description}"
