@@ -1,0 +1,1 @@
+"""Who installed us: workspaces, their endpoints, and their secrets, encrypted at rest."""
