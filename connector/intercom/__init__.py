@@ -1,0 +1,1 @@
+"""The far side: the only package that calls Intercom. `outcome` and `pace` decide, `client` does."""
