@@ -1,0 +1,172 @@
+"""The control plane under /sandbox: seed contacts, script faults, change limits, and ask what was received.
+
+For tests and people on this machine; there is no password. The same is at hand in Python as methods of `Sandbox`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from connector.errors import UsageError
+from connector.sandbox.answers import json_response
+from connector.sandbox.data_events import ReceivedEvent
+from connector.sandbox.fault_player import Handler
+from connector.sandbox.faults import Fault
+from connector.sandbox.settings import WorkspaceSettings
+from connector.sandbox.state import State
+
+Answer = dict[str, Any]
+ControlHandler = Callable[[State, web.Request], Awaitable[Answer]]
+
+
+class ContactsToSeed(BaseModel):
+    """What POST /sandbox/contacts takes; each contact has the fields of Intercom's POST /contacts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    workspace: str | None = None
+    contacts: list[dict[str, Any]]
+
+
+class StripeThings(BaseModel):
+    """What POST /sandbox/stripe takes: events and objects as Stripe renders them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    account: str | None = None
+    things: list[dict[str, Any]]
+
+
+def control_routes(state: State) -> list[web.RouteDef]:
+    """Every route of the control plane."""
+    return [web.route(method, path, _plain(state, handler)) for method, path, handler in ROUTES]
+
+
+async def list_events(state: State, request: web.Request) -> Answer:
+    """Every accepted event; `at_least` with `within` (seconds) waits until so many are there, or the time is up."""
+    query = request.query
+    at_least, within = int(query.get("at_least", 0)), float(query.get("within", 5))
+
+    def wanted() -> list[ReceivedEvent]:
+        duplicate = _flag(query.get("duplicate"))
+        return state.ledger.accepted(workspace=query.get("workspace"), name=query.get("name"), duplicate=duplicate)
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            await state.ledger.until(lambda: len(wanted()) >= at_least)
+    return {"events": [event.as_json() for event in wanted()]}
+
+
+async def list_calls(state: State, request: web.Request) -> Answer:
+    """The calls, and their number by method, route and status."""
+    path, status = request.query.get("path"), request.query.get("status")
+    calls = state.ledger.answered(path=path, status=int(status) if status else None)
+    return {"counts": dict(state.ledger.counts), "calls": [asdict(call) for call in calls]}
+
+
+async def list_faults(state: State, _: web.Request) -> Answer:
+    """What may still strike."""
+    return {"faults": [fault.model_dump(mode="json") for fault in state.faults.in_force(now=state.clock())]}
+
+
+async def set_fault(state: State, request: web.Request) -> Answer:
+    """One more fault."""
+    fault = Fault.model_validate_json(await request.read())
+    state.faults.set(fault, now=state.clock())
+    return fault.model_dump(mode="json")
+
+
+async def clear_faults(state: State, _: web.Request) -> Answer:
+    """Behave again."""
+    state.faults.clear()
+    return {"faults": []}
+
+
+async def list_contacts(state: State, request: web.Request) -> Answer:
+    """Everyone in a workspace, archived and merged ones too."""
+    return {"contacts": [asdict(contact) for contact in state.workspace(request.query.get("workspace")).contacts]}
+
+
+async def seed_contacts(state: State, request: web.Request) -> Answer:
+    """Contacts that are searchable at once."""
+    sent = ContactsToSeed.model_validate_json(await request.read())
+    return {"contacts": [asdict(state.seed_contact(sent.workspace, fields)) for fields in sent.contacts]}
+
+
+async def list_workspaces(state: State, _: web.Request) -> Answer:
+    """The settings in force, and the event names each workspace has."""
+    return {
+        "workspaces": [
+            {**workspace.settings.model_dump(mode="json"), "names": list(workspace.events.names())}
+            for workspace in state.workspaces.values()
+        ]
+    }
+
+
+async def add_workspace(state: State, request: web.Request) -> Answer:
+    """A further workspace."""
+    added = state.add_workspace(WorkspaceSettings.model_validate_json(await request.read()))
+    return added.settings.model_dump(mode="json")
+
+
+async def configure_workspace(state: State, request: web.Request) -> Answer:
+    """Other settings: rate limit, search delay, scopes, token, …"""
+    changes = json.loads(await request.read())
+    if not isinstance(changes, dict):
+        raise UsageError("the settings to change are a JSON object")
+    return state.configure(request.match_info["app_id"], changes).model_dump(mode="json")
+
+
+async def load_stripe(state: State, request: web.Request) -> Answer:
+    """Events and objects for the local Stripe."""
+    sent = StripeThings.model_validate_json(await request.read())
+    state.stripe.load(sent.things, sent.account)
+    return {"loaded": len(sent.things)}
+
+
+async def reset(state: State, _: web.Request) -> Answer:
+    """As at the start."""
+    state.reset()
+    return {"reset": True}
+
+
+def _plain(state: State, handler: ControlHandler) -> Handler:
+    """`handler` answering JSON, its caller's mistakes as 400 with a sentence."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return json_response(await handler(state, request))
+        except ValidationError as error:
+            return json_response({"error": error.errors(include_url=False, include_context=False)}, status=400)
+        except (UsageError, ValueError) as error:
+            return json_response({"error": str(error)}, status=400)
+
+    return handle
+
+
+def _flag(text: str | None) -> bool | None:
+    return None if text is None else text == "true"
+
+
+ROUTES: list[tuple[str, str, ControlHandler]] = [
+    ("GET", "/sandbox/events", list_events),
+    ("GET", "/sandbox/calls", list_calls),
+    ("GET", "/sandbox/faults", list_faults),
+    ("POST", "/sandbox/faults", set_fault),
+    ("DELETE", "/sandbox/faults", clear_faults),
+    ("GET", "/sandbox/contacts", list_contacts),
+    ("POST", "/sandbox/contacts", seed_contacts),
+    ("GET", "/sandbox/workspaces", list_workspaces),
+    ("POST", "/sandbox/workspaces", add_workspace),
+    ("PATCH", "/sandbox/workspaces/{app_id}", configure_workspace),
+    ("POST", "/sandbox/stripe", load_stripe),
+    ("POST", "/sandbox/reset", reset),
+]

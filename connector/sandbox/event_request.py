@@ -1,0 +1,90 @@
+"""The body of POST /events, read and checked, before anyone asks who the contact is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NoReturn
+
+from connector.sandbox import metadata as rules
+from connector.sandbox.answers import Refused, invalid, missing
+
+IdentifierKind = Literal["id", "user_id", "email"]
+# Intercom says this order for contacts; for events it is not stated.
+PRECEDENCE: tuple[IdentifierKind, ...] = ("id", "user_id", "email")
+NOT_SECONDS = 10**11  # the year 5138; anything above is milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A well-formed event as it was sent, its name normalised, its metadata cut to the keys that count."""
+
+    name: str
+    created_at: int
+    identified_by: IdentifierKind
+    identifier: str
+    metadata: Mapping[str, Any]
+    dropped_keys: tuple[str, ...]
+    sent: Mapping[str, Any]
+
+
+def normal_name(name: str) -> str:
+    """The spelling Intercom stores: case does not matter, periods and dollars become hyphens."""
+    return name.lower().replace(".", "-").replace("$", "-")
+
+
+def json_object(body: bytes) -> dict[str, Any] | Refused:
+    """`body` as a JSON object, or Intercom's 400 for what is none."""
+    try:
+        value = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return Refused(400, "parameter_invalid", "invalid JSON")
+    return value if isinstance(value, dict) else Refused(400, "parameter_invalid", "the body is not a JSON object")
+
+
+def read_submission(body: bytes, *, metadata_keys: int) -> Submission | Refused:
+    """The event in `body`, or the first thing that is wrong with it."""
+    sent = json_object(body)
+    if isinstance(sent, Refused):
+        return sent
+    if refused := _name_refused(sent) or _time_refused(sent) or _identifier_refused(sent):
+        return refused
+    metadata = sent.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        return invalid("metadata", "Invalid metadata: not an object")
+    kept, dropped = rules.split_keys(metadata, metadata_keys)
+    for key, value in kept.items():
+        if why := rules.problem(key, value):
+            return invalid(f"metadata.{key}", why)
+    kind = next(kind for kind in PRECEDENCE if sent.get(kind))
+    name = normal_name(sent["event_name"])
+    return Submission(name, sent["created_at"], kind, sent[kind], kept, dropped, sent)
+
+
+def _name_refused(sent: Mapping[str, Any]) -> Refused | None:
+    name = sent.get("event_name")
+    if name is None or name == "":
+        return missing("event_name")
+    return None if isinstance(name, str) else invalid("event_name", "event_name must be a string")
+
+
+def _time_refused(sent: Mapping[str, Any]) -> Refused | None:
+    seconds = sent.get("created_at")
+    if seconds is None:
+        return missing("created_at")
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 <= seconds < NOT_SECONDS:
+        return invalid("created_at", "created_at must be a Unix timestamp in seconds")
+    return None
+
+
+def _identifier_refused(sent: Mapping[str, Any]) -> Refused | None:
+    given = [kind for kind in PRECEDENCE if sent.get(kind)]
+    if not given:
+        return missing("user_id")
+    wrong = next((kind for kind in given if not isinstance(sent[kind], str)), None)
+    return invalid(wrong, f"{wrong} must be a string") if wrong else None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
