@@ -248,5 +248,7 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def _clean(text: str, length: int) -> str | None:
     """`text` without control characters, lone surrogates and the like; None where nothing is left."""
-    kept = "".join(character if character.isprintable() else " " for character in text[:length])
+    kept = text[:length]
+    if not kept.isprintable():
+        kept = "".join(character if character.isprintable() else " " for character in kept)
     return kept.strip() or None

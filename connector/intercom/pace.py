@@ -77,26 +77,27 @@ class Budget:
         start = _at(self, now_ms).blocked_until or now_ms
         then = _at(self, start)
         if (lacking := 1 - _held(then)) > _ROUNDING:
-            start += ceil(lacking / _per_ms(then))
+            start += ceil(lacking / _per_ms(_limit(then)))
         return max(start, then.window_reset_at or 0) if then.remaining == 0 else start
 
 
 def _limit(budget: Budget) -> int:
     limit = FIRST_LIMIT if budget.window_limit is None else budget.window_limit
-    return max(1, int(limit if budget.factor is None else limit * budget.factor))
+    return limit if budget.factor is None else max(1, int(limit * budget.factor))
 
 
-def _burst(budget: Budget) -> float:
-    return max(1.0, _limit(budget) / 10)
+def _burst(limit: int) -> float:
+    return max(1.0, limit / 10)
 
 
-def _per_ms(budget: Budget) -> float:
+def _per_ms(limit: int) -> float:
     """Calls that come back in each millisecond; for a limit of 1 that would be none, and 0.9 admits no second call."""
-    return max((_limit(budget) - _burst(budget)) / WINDOW_MS, 0.9 / WINDOW_MS)
+    return max(limit - _burst(limit), 0.9) / WINDOW_MS
 
 
 def _held(budget: Budget) -> float:
-    return _burst(budget) if budget.tokens is None else min(budget.tokens, _burst(budget))
+    burst = _burst(_limit(budget))
+    return burst if budget.tokens is None else min(budget.tokens, burst)
 
 
 def _at(budget: Budget, now_ms: int) -> Budget:
@@ -104,14 +105,17 @@ def _at(budget: Budget, now_ms: int) -> Budget:
     last = now_ms if budget.refilled_at is None else budget.refilled_at
     if last > now_ms + WINDOW_MS:
         return _with_the_clock_set_back(budget, now_ms)
+    limit = _limit(budget)
     over = budget.window_reset_at is None or budget.window_reset_at <= now_ms
     free = budget.blocked_until is None or budget.blocked_until <= now_ms
-    return replace(
-        budget,
-        tokens=min(_held(budget) + max(0, now_ms - last) * _per_ms(budget), _burst(budget)),
+    return Budget(
+        window_limit=budget.window_limit,
+        tokens=min(_held(budget) + max(0, now_ms - last) * _per_ms(limit), _burst(limit)),
         refilled_at=max(now_ms, last),
         remaining=None if over else budget.remaining,
         window_reset_at=None if over else budget.window_reset_at,
+        factor=budget.factor,
+        clean_since_at=budget.clean_since_at,
         blocked_until=None if free else budget.blocked_until,
     )
 
@@ -133,16 +137,13 @@ def _seeing(budget: Budget, seen: Window) -> Budget:
 
     Windows are told apart by their end, which whole seconds and the way here blur by a second or two.
     """
-    if seen.limit is not None:
-        budget = replace(budget, window_limit=seen.limit)
-    if seen.remaining is None:
-        return budget
+    limit = seen.limit or budget.window_limit
     later_ms = seen.reset_at - (budget.window_reset_at or 0)
+    if seen.remaining is None or later_ms < -WINDOW_MS // 2:
+        return replace(budget, window_limit=limit)
     if budget.remaining is None or later_ms > WINDOW_MS // 2:
-        return replace(budget, remaining=seen.remaining, window_reset_at=seen.reset_at)
-    if later_ms < -WINDOW_MS // 2:
-        return budget
-    return replace(budget, remaining=min(budget.remaining, seen.remaining))
+        return replace(budget, window_limit=limit, remaining=seen.remaining, window_reset_at=seen.reset_at)
+    return replace(budget, window_limit=limit, remaining=min(budget.remaining, seen.remaining))
 
 
 def _blocked(budget: Budget, until_ms: int, now_ms: int) -> Budget:
