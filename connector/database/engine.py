@@ -216,6 +216,7 @@ def _sqlite_engine(path: Path, *, writes: bool, checkpoints: bool) -> Engine:
     engine = create_engine(
         URL.create("sqlite+pysqlite", database=str(path)),
         poolclass=NullPool if writes else QueuePool,
+        hide_parameters=True,  # an error's text must not carry a body or a secret
         connect_args={
             "check_same_thread": False,
             "isolation_level": None,
@@ -259,6 +260,7 @@ def _postgres_engine(url: URL) -> AsyncEngine:
 
         return create_async_engine(
             url,
+            hide_parameters=True,
             pool_size=8,
             max_overflow=4,
             pool_timeout=2.0,

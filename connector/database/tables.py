@@ -198,6 +198,7 @@ queue = Table(
     Column("priority", SmallInteger, nullable=False),  # 0 live, 1 history
     Column("due", BigInteger, nullable=False),  # while leased: when the lease ends
     _key("lease_id", nullable=True),
+    Column("number", Integer, nullable=False),  # of the latest try, whatever became of it
     Column("claims", Integer, nullable=False),  # since an outcome was last recorded
     Column("attempts", Integer, nullable=False),  # that count towards giving up
     _time("first_attempt_at", nullable=True),
@@ -264,9 +265,10 @@ identities = Table(
     _display("source_value", nullable=False),
     Column("target_kind", String(32), nullable=False),
     _display("target_value", nullable=False),
-    _key("seen_in"),  # the received event that says so
+    Column("firm", Boolean, nullable=False),  # the object itself says so, not another one in passing
+    _key("seen_in"),  # the received event that said so last
     _time("first_seen_at"),
-    _time("last_seen_at"),
+    _time("said_at"),  # by the sender's clock: an older statement does not undo a newer one
     _time("gone_at", nullable=True),
 )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, select, tuple_, update
+from sqlalchemy import Connection, Insert, bindparam, select
 
-from connector.database.rows import insert_new
+from connector.database.rows import new_rows, run_many
 from connector.database.tables import bodies, received_events
 from connector.events import Key, ReceivedState, SourceEvent, Trust, digest, display
 
@@ -52,8 +53,8 @@ class ReceivedEvent:
 def insert(connection: Connection, requests: Sequence[Sequence[Arrival]]) -> Sequence[None]:
     """Store the messages of some requests; those that are there already stay as they are."""
     rows = sorted((_row(arrival) for request in requests for arrival in request), key=_order)
-    insert_new(connection, received_events, rows)
-    connection.execute(_INSERT_BODY, rows)
+    run_many(connection, _insert_event(connection.dialect.name), rows)
+    run_many(connection, _insert_body(connection.dialect.name), rows)
     return [None] * len(requests)
 
 
@@ -79,3 +80,23 @@ def _row(arrival: Arrival) -> dict[str, Any]:
 
 def _order(row: dict[str, Any]) -> tuple[int, Key]:
     return row["workspace_id"], row["key"]
+
+
+_EVENT_COLUMNS = tuple(column.name for column in received_events.c if column.name != "tries")
+
+
+@cache
+def _insert_event(dialect: str) -> Insert:
+    return new_rows(received_events, dialect, columns=_EVENT_COLUMNS)
+
+
+@cache
+def _insert_body(dialect: str) -> Insert:
+    """Only beside the event it came with: the body of a repeat is not kept."""
+    given = {column.name: bindparam(column.name, type_=column.type) for column in bodies.c}
+    came_with = (
+        select(received_events.c.key)
+        .where(*(received_events.c[name] == given[name] for name in ("workspace_id", "key", "received_at")))
+        .exists()
+    )
+    return new_rows(bodies, dialect, rows=select(*given.values()).where(came_with))

@@ -1,0 +1,199 @@
+"""The directory of who is who: keeps evidence, and resolves an event that carries no identifier of its own.
+
+People are linked by what events say, one directed step at a time, never by closure: that two customers once shared a
+billing address never sends the one's refund to the other. Where two live statements of equal weight disagree, nobody
+is picked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Row as DatabaseRow
+
+from connector.contacts.evidence import Evidence
+from connector.database.rows import insert_new, run_many
+from connector.database.tables import identities
+from connector.events import Identifier, IdentifierKind, Key
+
+STEPS = 4
+"""From a refund by its payment intent and its charge to the customer, and on to the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One piece of evidence, where it was seen and when its sender said it (milliseconds)."""
+
+    workspace_id: int
+    evidence: Evidence
+    seen_in: Key
+    said_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The person has this identifier, which Intercom takes."""
+
+    identifier: Identifier
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """Nobody yet; evidence that leads on from one of `wanted` may change that. `reason`: unknown or ambiguous."""
+
+    reason: str
+    wanted: tuple[Identifier, ...]
+
+
+Resolution: TypeAlias = Resolved | Unresolved
+
+
+def record(connection: Connection, statements: Sequence[Statement], *, now: int) -> list[tuple[int, Key]]:
+    """Keep what is new in `statements`; (workspace, source key) of each thing that more is now known of."""
+    page = _Page(connection, statements)
+    news = [
+        (statement.workspace_id, statement.evidence.source.key)
+        for statement in sorted(statements, key=lambda statement: statement.said_at)
+        if page.keep(statement, now)
+    ]
+    page.save(connection)
+    return news
+
+
+class _Page:
+    """The rows that some statements are about, read and written at once, however many there are."""
+
+    def __init__(self, connection: Connection, statements: Sequence[Statement]) -> None:
+        self._rows: dict[tuple[int, Key], list[dict[str, Any]]] = {}
+        self._new: list[dict[str, Any]] = []
+        self._changed: dict[int, dict[str, Any]] = {}
+        for workspace_id in {statement.workspace_id for statement in statements}:
+            sources = {s.evidence.source.key for s in statements if s.workspace_id == workspace_id}
+            for row in _known(connection, workspace_id, sources):
+                self._rows.setdefault((workspace_id, row.source_key), []).append(dict(row._mapping))
+
+    def keep(self, statement: Statement, now: int) -> bool:
+        """Whether the directory now says something that it did not say before."""
+        told = statement.evidence
+        rows = self._rows.setdefault((statement.workspace_id, told.source.key), [])
+        rivals = [row for row in rows if row["target_kind"] == told.target.kind.value]
+        same = next((row for row in rivals if row["target_key"] == told.target.key), None)
+        rivals = [row for row in rivals if row is not same]
+        if any(row["firm"] and (row["said_at"] > statement.said_at or not told.firm) for row in rivals if _live(row)):
+            return False  # something newer, or firmer, is known
+        if told.firm:
+            for row in rivals:
+                self._change(row, gone_at=row["gone_at"] or now)
+        if same is not None:
+            return self._repeat(statement, same)
+        row = _row(statement, now)
+        rows.append(row)
+        self._new.append(row)
+        return True
+
+    def _repeat(self, statement: Statement, same: dict[str, Any]) -> bool:
+        news = not _live(same) or (statement.evidence.firm and not same["firm"])
+        if news or statement.said_at > same["said_at"]:
+            firm = same["firm"] or statement.evidence.firm
+            said_at = max(same["said_at"], statement.said_at)
+            self._change(same, gone_at=None, firm=firm, said_at=said_at, seen_in=statement.seen_in)
+        return news
+
+    def _change(self, row: dict[str, Any], **values: object) -> None:
+        row.update(values)
+        self._changed[id(row)] = row
+
+    def save(self, connection: Connection) -> None:
+        insert_new(connection, identities, self._new)
+        fresh = {id(row) for row in self._new}
+        changed = [_changes(row) for key, row in self._changed.items() if key not in fresh]
+        run_many(connection, _UPDATE, changed)
+
+
+_UPDATE = (
+    update(identities)
+    .where(
+        identities.c.workspace_id == bindparam("the_workspace"),
+        identities.c.source_key == bindparam("the_source"),
+        identities.c.target_key == bindparam("the_target"),
+    )
+    .values({name: bindparam(name) for name in ("gone_at", "firm", "said_at", "seen_in")})
+)
+
+
+def _changes(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "the_workspace": row["workspace_id"],
+        "the_source": row["source_key"],
+        "the_target": row["target_key"],
+        **{name: row[name] for name in ("gone_at", "firm", "said_at", "seen_in")},
+    }
+
+
+def _live(row: dict[str, Any]) -> bool:
+    return row["gone_at"] is None
+
+
+def _row(statement: Statement, now: int) -> dict[str, Any]:
+    told = statement.evidence
+    return {
+        "workspace_id": statement.workspace_id,
+        "source_key": told.source.key,
+        "target_key": told.target.key,
+        "source_kind": told.source.kind.value,
+        "source_value": told.source.value,
+        "target_kind": told.target.kind.value,
+        "target_value": told.target.value,
+        "firm": told.firm,
+        "seen_in": statement.seen_in,
+        "first_seen_at": now,
+        "said_at": statement.said_at,
+        "gone_at": None,
+    }
+
+
+def _known(connection: Connection, workspace_id: int, sources: Iterable[Key]) -> Sequence[DatabaseRow[Any]]:
+    return connection.execute(
+        select(identities).where(identities.c.workspace_id == workspace_id, identities.c.source_key.in_(list(sources)))
+    ).all()
+
+
+def resolve(connection: Connection, workspace_id: int, contact: Sequence[Identifier]) -> Resolution:
+    """Whom an event is for: the first of `contact` that Intercom takes, else whom the others lead to."""
+    for identifier in contact:
+        if identifier.kind.addresses:
+            return Resolved(identifier)
+    visited: dict[Key, Identifier] = {}
+    for identifier in contact:
+        found = _follow(connection, workspace_id, identifier, visited, STEPS)
+        if len(found) == 1:
+            return Resolved(found[0])
+        if found:
+            return Unresolved("contact_ambiguous", tuple(visited.values()))
+    return Unresolved("contact_unknown" if contact else "no_contact_in_event", tuple(visited.values()))
+
+
+def _follow(
+    connection: Connection, workspace_id: int, start: Identifier, visited: dict[Key, Identifier], steps: int
+) -> list[Identifier]:
+    """The persons that `start` leads to: several only where live statements of equal weight disagree."""
+    if steps == 0 or start.key in visited:
+        return []
+    visited[start.key] = start
+    live = [row for row in _known(connection, workspace_id, [start.key]) if row.gone_at is None]
+    for kind in (IdentifierKind.USER_ID, IdentifierKind.EMAIL):
+        if persons := _weightiest([row for row in live if row.target_kind == kind.value]):
+            return persons
+    for row in live:
+        link = Identifier(IdentifierKind(row.target_kind), row.target_value)
+        if found := _follow(connection, workspace_id, link, visited, steps - 1):
+            return found
+    return []
+
+
+def _weightiest(rows: Sequence[DatabaseRow[Any]]) -> list[Identifier]:
+    firm = [row for row in rows if row.firm]
+    return [Identifier(IdentifierKind(row.target_kind), row.target_value) for row in firm or rows]

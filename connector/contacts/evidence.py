@@ -1,0 +1,146 @@
+"""What one event says about who is who. Pure: a payload comes in, directed statements go out.
+
+A statement leads from something an event may carry (a charge, a Stripe customer, an anonymous id) to the person, or
+one step nearer. It is firm where the thing itself says so (a customer its e-mail address) and passing where another
+one mentions it (an invoice the address it was sent to). Only trusted events are asked.
+
+Where the ids stand in each API version: https://docs.stripe.com/api and, for older ones, Stripe's changelog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector.events import DISPLAY_LENGTH, Identifier, IdentifierKind, SourceEvent, Trust
+
+STRIPE_OBJECTS = {
+    "charge": IdentifierKind.STRIPE_CHARGE,
+    "customer": IdentifierKind.STRIPE_CUSTOMER,
+    "invoice": IdentifierKind.STRIPE_INVOICE,
+    "payment_intent": IdentifierKind.STRIPE_PAYMENT_INTENT,
+    "subscription": IdentifierKind.STRIPE_SUBSCRIPTION,
+}
+"""The objects that later events refer to, by their own name, which is also the field that refers to them."""
+
+_REFERENCES = {**STRIPE_OBJECTS, "latest_charge": IdentifierKind.STRIPE_CHARGE}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """`source` leads to `target`; `firm` statements replace older ones of their kind, passing ones never do."""
+
+    source: Identifier
+    target: Identifier
+    firm: bool
+
+
+def evidence(event: SourceEvent, payload: Mapping[str, Any]) -> tuple[Evidence, ...]:
+    """All that `event` says, without repeats. Never raises, whatever the payload."""
+    if event.trust is not Trust.SIGNED:
+        return ()
+    said = _stripe(payload) if event.source == "stripe" else _segment(payload)
+    return tuple(dict.fromkeys(said))
+
+
+def _stripe(payload: Mapping[str, Any]) -> Iterator[Evidence]:
+    thing = _mapping(_mapping(payload.get("data")).get("object"))
+    if thing.get("object") == "customer":
+        yield from _customer(thing)
+        return
+    customer = _mapping(thing.get("customer"))
+    if customer.get("object") == "customer":
+        yield from _customer(customer)
+    yield from _stripe_links(thing)
+
+
+def _customer(customer: Mapping[str, Any]) -> Iterator[Evidence]:
+    if source := _identifier(IdentifierKind.STRIPE_CUSTOMER, customer.get("id")):
+        for kind, value in (
+            (IdentifierKind.USER_ID, _mapping(customer.get("metadata")).get("user_id")),
+            (IdentifierKind.EMAIL, customer.get("email")),
+        ):
+            if target := _identifier(kind, value):
+                yield Evidence(source, target, firm=True)
+
+
+def _stripe_links(thing: Mapping[str, Any]) -> Iterator[Evidence]:
+    """From the object and what it refers to, to its customer; where it has none, to the buyer's address."""
+    mentioned = tuple(_mentioned(thing))
+    email = _identifier(IdentifierKind.EMAIL, _email(thing))
+    if customer := _identifier(IdentifierKind.STRIPE_CUSTOMER, _id_of(thing.get("customer"))):
+        for source in mentioned:
+            yield Evidence(source, customer, firm=True)
+        if email and thing.get("object") != "charge":  # a card's billing address may be anybody's
+            yield Evidence(customer, email, firm=False)
+    elif email:
+        for source in mentioned:
+            yield Evidence(source, email, firm=False)
+    else:
+        yield from _between(mentioned)
+
+
+def _between(mentioned: tuple[Identifier, ...]) -> Iterator[Evidence]:
+    """An object without a customer that names two others: what is known of one holds for the other.
+
+    A refund names its charge and its payment intent, an `invoice_payment` its invoice and its payment intent.
+    """
+    for source in mentioned:
+        for target in mentioned:
+            if source.kind is not target.kind:
+                yield Evidence(source, target, firm=True)
+
+
+def _mentioned(thing: Mapping[str, Any]) -> Iterator[Identifier]:
+    own = STRIPE_OBJECTS.get(str(thing.get("object")))
+    if own and (identifier := _identifier(own, thing.get("id"))):
+        yield identifier
+    places = (
+        thing,
+        _mapping(thing.get("payment")),
+        _mapping(_mapping(thing.get("parent")).get("subscription_details")),
+    )
+    for place in places:
+        for name, kind in _REFERENCES.items():
+            if name != "customer" and (identifier := _identifier(kind, _id_of(place.get(name)))):
+                yield identifier
+
+
+def _email(thing: Mapping[str, Any]) -> object:
+    return (
+        thing.get("customer_email")
+        or _mapping(thing.get("customer_details")).get("email")
+        or thing.get("receipt_email")
+        or _mapping(thing.get("billing_details")).get("email")
+    )
+
+
+def _segment(message: Mapping[str, Any]) -> Iterator[Evidence]:
+    user = _identifier(IdentifierKind.USER_ID, message.get("userId"))
+    anonymous = _identifier(IdentifierKind.ANONYMOUS_ID, message.get("anonymousId"))
+    if message.get("type") == "alias":
+        anonymous = _identifier(IdentifierKind.ANONYMOUS_ID, message.get("previousId"))
+    if anonymous and user:
+        yield Evidence(anonymous, user, firm=True)
+    elif anonymous and message.get("type") == "identify":
+        email = _identifier(IdentifierKind.EMAIL, _mapping(message.get("traits")).get("email"))
+        if email:
+            yield Evidence(anonymous, email, firm=True)
+
+
+def _identifier(kind: IdentifierKind, value: object) -> Identifier | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or not 0 < len(value) <= DISPLAY_LENGTH or "\x00" in value:
+        return None
+    return Identifier(kind, value.encode("utf-8", "replace").decode())
+
+
+def _id_of(value: object) -> object:
+    """An id, or the id of the expanded object that stands in its place."""
+    return value.get("id") if isinstance(value, Mapping) else value
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
