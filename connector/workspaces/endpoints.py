@@ -32,18 +32,12 @@ class EndpointMode(StrEnum):
     ANY = "any"
 
 
-class BatchPolicy(StrEnum):
-    """What a Segment endpoint makes of a batch: Segment signs only its first message, or all of it."""
-
-    FIRST_EVENT_SIGNED = "first-event-signed"
-    """Both kinds; of the first kind, the messages behind the first are trusted less."""
-    WHOLE_BODY_SIGNED = "whole-body-signed"
-    REFUSE_BATCHES = "refuse-batches"
-
-
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One connection. Times are milliseconds since 1970; a removed one has no secrets."""
+    """One connection. Times are milliseconds since 1970; a removed one has no secrets.
+
+    What `batch_policy` may be is the inbox's to say (`inbox.sources.source.BatchPolicy`); None is its default.
+    """
 
     id: int
     workspace_id: int
@@ -51,7 +45,7 @@ class Endpoint:
     label: str
     stream: str
     mode: EndpointMode
-    batch_policy: BatchPolicy | None
+    batch_policy: str | None
     token: str = field(repr=False)
     signing_secrets: tuple[str, ...] = field(repr=False)
     authorization: str | None = field(repr=False)
@@ -60,6 +54,11 @@ class Endpoint:
     created_at: int
     rotated_at: int | None
     removed_at: int | None
+
+    @property
+    def removed(self) -> bool:
+        """Whether what still arrives is to be answered and dropped."""
+        return self.removed_at is not None
 
     @property
     def path(self) -> str:
@@ -75,7 +74,7 @@ class NewEndpoint:
     source: str
     label: str = "default"
     mode: EndpointMode = EndpointMode.ANY
-    batch_policy: BatchPolicy | None = None
+    batch_policy: str | None = None
     signing_secret: str | None = field(default=None, repr=False)
     authorization: str | None = field(default=None, repr=False)
     restricted_key: str | None = field(default=None, repr=False)
@@ -137,7 +136,7 @@ def rotate(
     connection: Connection, vault: Vault, endpoint: Endpoint, *, new: str | None, drop_old: bool, now: int
 ) -> Endpoint:
     """Take `new` as a further signing secret, the first from now on; `drop_old` leaves only the first. UsageError."""
-    if endpoint.removed_at is not None:
+    if endpoint.removed:
         raise UsageError(f"endpoint {endpoint.id} is removed")
     kept = tuple(dict.fromkeys(([new] if new else []) + list(endpoint.signing_secrets)))
     if drop_old:
@@ -221,7 +220,7 @@ def _endpoint(row: Row[Any], vault: Vault) -> Endpoint:
         label=row.label,
         stream=row.stream,
         mode=EndpointMode(row.mode),
-        batch_policy=None if row.batch_policy is None else BatchPolicy(row.batch_policy),
+        batch_policy=row.batch_policy,
         token=opened("token") or "",
         signing_secrets=tuple(json.loads(opened("signing_secrets") or "[]")),
         authorization=opened("authorization"),

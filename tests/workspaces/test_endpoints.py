@@ -11,7 +11,7 @@ from connector.database.engine import Database
 from connector.database.tables import endpoints as table
 from connector.errors import SecretError, UsageError
 from connector.workspaces import endpoints, store
-from connector.workspaces.endpoints import BatchPolicy, Endpoint, EndpointMode, NewEndpoint
+from connector.workspaces.endpoints import Endpoint, EndpointMode, NewEndpoint
 from connector.workspaces.store import Installation, Workspace
 from connector.workspaces.vault import Key, Vault, new_key
 
@@ -66,12 +66,10 @@ async def test_an_endpoint_without_any_secret_is_refused(
 async def test_segment_may_show_an_authorization_header_instead_of_signing(
     database: Database, vault: Vault, workspace: Workspace
 ) -> None:
-    new = NewEndpoint(
-        workspace.id, "segment", "web", batch_policy=BatchPolicy.REFUSE_BATCHES, authorization="Bearer s3cret"
-    )
+    new = NewEndpoint(workspace.id, "segment", "web", batch_policy="refuse-batches", authorization="Bearer s3cret")
     added = await database.transact(endpoints.add, vault, new, now=2)
     assert (added.signing_secrets, added.authorization) == ((), "Bearer s3cret")
-    assert (added.batch_policy, added.stream) == (BatchPolicy.REFUSE_BATCHES, "segment:web")
+    assert (added.batch_policy, added.stream) == ("refuse-batches", "segment:web")
 
 
 async def test_a_label_belongs_to_one_endpoint_of_a_source_at_a_time(
@@ -121,6 +119,7 @@ async def test_a_removed_endpoint_is_known_but_has_no_secrets_left(
     assert await database.transact(endpoints.remove, stripe.id, now=9)
     assert not await database.transact(endpoints.remove, stripe.id, now=10)
     removed = await database.read(endpoints.get, vault, stripe.id)
+    assert removed.removed
     assert (removed.removed_at, removed.signing_secrets, removed.restricted_key) == (9, (), None)
     with pytest.raises(UsageError, match="removed"):
         await database.transact(endpoints.rotate, vault, removed, new="whsec_2", drop_old=False, now=11)
