@@ -11,8 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy import Row as DatabaseRow
+from sqlalchemy import Connection, RowMapping, bindparam, select, update
 
 from connector.contacts.evidence import Evidence
 from connector.database.rows import insert_new, run_many
@@ -73,7 +72,7 @@ class _Page:
         for workspace_id in {statement.workspace_id for statement in statements}:
             sources = {s.evidence.source.key for s in statements if s.workspace_id == workspace_id}
             for row in _known(connection, workspace_id, sources):
-                self._rows.setdefault((workspace_id, row.source_key), []).append(dict(row._mapping))
+                self._rows.setdefault((workspace_id, row["source_key"]), []).append(dict(row))
 
     def keep(self, statement: Statement, now: int) -> bool:
         """Whether the directory now says something that it did not say before."""
@@ -155,10 +154,11 @@ def _row(statement: Statement, now: int) -> dict[str, Any]:
     }
 
 
-def _known(connection: Connection, workspace_id: int, sources: Iterable[Key]) -> Sequence[DatabaseRow[Any]]:
-    return connection.execute(
-        select(identities).where(identities.c.workspace_id == workspace_id, identities.c.source_key.in_(list(sources)))
-    ).all()
+def _known(connection: Connection, workspace_id: int, sources: Iterable[Key]) -> Sequence[RowMapping]:
+    query = select(identities).where(
+        identities.c.workspace_id == workspace_id, identities.c.source_key.in_(list(sources))
+    )
+    return connection.execute(query).mappings().all()
 
 
 def resolve(connection: Connection, workspace_id: int, contact: Sequence[Identifier]) -> Resolution:
@@ -183,17 +183,20 @@ def _follow(
     if steps == 0 or start.key in visited:
         return []
     visited[start.key] = start
-    live = [row for row in _known(connection, workspace_id, [start.key]) if row.gone_at is None]
+    live = [row for row in _known(connection, workspace_id, [start.key]) if row["gone_at"] is None]
     for kind in (IdentifierKind.USER_ID, IdentifierKind.EMAIL):
-        if persons := _weightiest([row for row in live if row.target_kind == kind.value]):
+        if persons := _weightiest([row for row in live if row["target_kind"] == kind.value]):
             return persons
     for row in live:
-        link = Identifier(IdentifierKind(row.target_kind), row.target_value)
-        if found := _follow(connection, workspace_id, link, visited, steps - 1):
+        if found := _follow(connection, workspace_id, _target(row), visited, steps - 1):
             return found
     return []
 
 
-def _weightiest(rows: Sequence[DatabaseRow[Any]]) -> list[Identifier]:
-    firm = [row for row in rows if row.firm]
-    return [Identifier(IdentifierKind(row.target_kind), row.target_value) for row in firm or rows]
+def _weightiest(rows: Sequence[RowMapping]) -> list[Identifier]:
+    firm = [row for row in rows if row["firm"]]
+    return [_target(row) for row in firm or rows]
+
+
+def _target(row: RowMapping) -> Identifier:
+    return Identifier(IdentifierKind(row["target_kind"]), row["target_value"])

@@ -64,13 +64,15 @@ class Receiver:
         endpoint = self._directory.by_token(request.match_info["token"])
         if endpoint is None or endpoint.source != source.name:
             return self._refuse(source, None, Refused(404, "unknown_token"))
+        if endpoint.removed_at is not None:
+            return _stored()  # dropped: a sender who is refused would go on for days
         body = await self._body(source, request)
         if isinstance(body, Refused):
             return self._refuse(source, endpoint, body)
         read = await self._read(source, request, endpoint, body.bytes)
         if isinstance(read, Refused):
             return self._refuse(source, endpoint, read)
-        if not endpoint.removed and (refused := await self._store(endpoint, read.events, len(body.bytes))):
+        if refused := await self._store(endpoint, read.events, len(body.bytes)):
             return self._refuse(source, endpoint, refused)
         self._tell(
             WebhookStored(
@@ -82,7 +84,7 @@ class Receiver:
                 time.perf_counter() - started,
             )
         )
-        return web.Response(body=_STORED, content_type="application/json")
+        return _stored()
 
     async def _body(self, source: Source, request: web.Request) -> _Body | Refused:
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -136,6 +138,10 @@ class Receiver:
         self._tell(WebhookRefused(source.name, refused.status, refused.why, *where))
         headers = {"Retry-After": RETRY_AFTER_S} if refused.status == 503 else None
         return web.json_response({"error": refused.why}, status=refused.status, headers=headers)
+
+
+def _stored() -> web.Response:
+    return web.Response(body=_STORED, content_type="application/json")
 
 
 def _whole(body: bytes, limit: int) -> _Body | Refused:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Insert, bindparam, select
+from sqlalchemy import Connection, Insert, RowMapping, and_, bindparam, func, select, tuple_, update
 
 from connector.database.rows import new_rows, run_many
 from connector.database.tables import bodies, received_events
@@ -100,3 +100,120 @@ def _insert_body(dialect: str) -> Insert:
         .exists()
     )
     return new_rows(bodies, dialect, rows=select(*given.values()).where(came_with))
+
+
+def to_map(connection: Connection, *, limit: int, lock: bool = False) -> list[tuple[ReceivedEvent, bytes]]:
+    """The oldest events that are still to be mapped, with their bodies.
+
+    With `lock` (PostgreSQL) they belong to this transaction until it ends, and those of others are passed over.
+    """
+    query = (
+        select(received_events, bodies.c.body)
+        .join(bodies, _same_event)
+        .where(received_events.c.state == ReceivedState.RECEIVED.value)
+        .order_by(received_events.c.received_at)
+        .limit(limit)
+    )
+    if lock:
+        query = query.with_for_update(of=received_events, skip_locked=True)
+    return [(_received(row), row["body"]) for row in connection.execute(query).mappings()]
+
+
+def settle(connection: Connection, states: Sequence[tuple[ReceivedEvent, ReceivedState, str | None]]) -> list[bool]:
+    """Give events that are still `received` their state; for each, whether it was still so."""
+    return [
+        connection.execute(
+            _SETTLE,
+            {
+                "the_workspace": event.workspace_id,
+                "the_key": event.key,
+                "new_state": state.value,
+                "new_reason": reason and display(reason),
+            },
+        ).rowcount
+        == 1
+        for event, state, reason in states
+    ]
+
+
+_same_event = and_(
+    bodies.c.workspace_id == received_events.c.workspace_id,
+    bodies.c.key == received_events.c.key,
+    bodies.c.received_at == received_events.c.received_at,
+)
+_SETTLE = (
+    update(received_events)
+    .where(
+        received_events.c.workspace_id == bindparam("the_workspace"),
+        received_events.c.key == bindparam("the_key"),
+        received_events.c.state == ReceivedState.RECEIVED.value,
+    )
+    .values(state=bindparam("new_state"), reason=bindparam("new_reason"))
+)
+
+
+def _received(row: RowMapping) -> ReceivedEvent:
+    values = {name: row[name] for name in ReceivedEvent.__slots__}
+    return ReceivedEvent(**{**values, "trust": Trust(row["trust"]), "state": ReceivedState(row["state"])})
+
+
+def find(connection: Connection, workspace_id: int, key: Key) -> tuple[ReceivedEvent, bytes | None] | None:
+    """One event and its body, which may have been pruned."""
+    query = (
+        select(received_events, bodies.c.body)
+        .outerjoin(bodies, _same_event)
+        .where(received_events.c.workspace_id == workspace_id, received_events.c.key == key)
+    )
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else (_received(row), row["body"])
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events to list; None is any. `before` is the (received_at, key) of the last one seen."""
+
+    workspace_id: int | None = None
+    state: ReceivedState | None = None
+    source: str | None = None
+    type: str | None = None
+    external_key: str | None = None
+    before: tuple[int, Key] | None = None
+
+
+def page(connection: Connection, wanted: Filter, *, limit: int) -> list[ReceivedEvent]:
+    """The newest events that `wanted` lets through, newest first."""
+    columns = received_events.c
+    query = select(received_events).order_by(columns.received_at.desc(), columns.key.desc()).limit(limit)
+    for column, value in (
+        (columns.workspace_id, wanted.workspace_id),
+        (columns.state, wanted.state and wanted.state.value),
+        (columns.source, wanted.source),
+        (columns.type, wanted.type),
+        (columns.external_key, wanted.external_key),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.before is not None:
+        query = query.where(tuple_(columns.received_at, columns.key) < wanted.before)
+    return [_received(row) for row in connection.execute(query).mappings()]
+
+
+def reopen(connection: Connection, workspace_id: int, key: Key) -> bool:
+    """Have an event mapped again, whatever came of it the first time; False where it or its body is not there."""
+    found = find(connection, workspace_id, key)
+    if found is None or found[1] is None:
+        return False
+    connection.execute(
+        update(received_events)
+        .where(received_events.c.workspace_id == workspace_id, received_events.c.key == key)
+        .values(state=ReceivedState.RECEIVED.value, reason=None, tries=0)
+    )
+    return True
+
+
+def count_by_state(connection: Connection, workspace_id: int | None = None) -> dict[str, int]:
+    """How many events stand in each state."""
+    query = select(received_events.c.state, func.count()).group_by(received_events.c.state)
+    if workspace_id is not None:
+        query = query.where(received_events.c.workspace_id == workspace_id)
+    return {row[0]: row[1] for row in connection.execute(query)}
