@@ -40,10 +40,17 @@ def _refuse_constant(name: str) -> NoReturn:
     raise NotJson(f"{name} is not a JSON number")
 
 
+def _finite(digits: str) -> float:
+    if (number := float(digits)) in (_INFINITY, -_INFINITY):
+        raise NotJson(f"{digits[:20]} is too large a number")
+    return number
+
+
 def _reason(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at character {error.pos}"
     return str(error) if isinstance(error, NotJson) else "a number with too many digits"
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_INFINITY = float("inf")
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
