@@ -1,0 +1,118 @@
+"""Counts each fact, for Prometheus. How a fact reads in the log is the business of `logs`.
+
+Labels come from lists of ours (sources, states, outcomes), never from what a sender wrote, and never hold a workspace:
+thousands of workspaces would be thousands of series. The children of a metric are bound once, so that a count costs
+little more than a dictionary look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from connector.telemetry.facts import (
+    AlertOpened,
+    AttemptMade,
+    EventMapped,
+    Fact,
+    StageFailed,
+    WebhookRefused,
+    WebhookStored,
+    WorkspaceStopped,
+)
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+MOST_CHILDREN: Final = 200
+"""Sets of labels that one metric takes; whatever comes after them is counted as `other`."""
+
+_ACKNOWLEDGED_S = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 4)
+_CALL_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 20)
+_DELIVERED_S = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 60, 600, 3_600, 21_600, 86_400, 259_200)
+
+_Metric = TypeVar("_Metric", Counter, Histogram)
+
+
+class _Bound(Generic[_Metric]):
+    """A metric with labels, and its children by their labels."""
+
+    def __init__(self, metric: _Metric, labels: int) -> None:
+        self._metric: _Metric = metric
+        self._other = ("other",) * labels
+        self._children: dict[tuple[str, ...], _Metric] = {}
+
+    def of(self, *labels: str) -> _Metric:
+        """The child with those labels."""
+        child = self._children.get(labels)
+        if child is None:
+            labels = labels if len(self._children) < MOST_CHILDREN else self._other
+            child = self._children[labels] = self._metric.labels(*labels) if labels else self._metric
+        return child
+
+
+class Metrics:
+    """All metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._stored = self._counter("events_stored", "Events durably stored; duplicates included.", "source")
+        self._bytes = self._counter("webhook_bytes", "Bytes of stored webhooks.", "source")
+        self._acknowledged = self._histogram(
+            "webhook_seconds", "From a webhook's first byte to its commit.", _ACKNOWLEDGED_S, "source"
+        )
+        self._refused = self._counter("webhooks_refused", "Webhooks not answered 200.", "source", "status", "why")
+        self._mapped = self._counter("events_mapped", "Events by the state they reached.", "source", "state")
+        self._made = self._counter("deliveries_made", "Deliveries that events became.", "source")
+        self._attempts = self._counter("attempts", "Attempts at Intercom.", "outcome", "step")
+        self._call = self._histogram("attempt_seconds", "Duration of one attempt.", _CALL_S, "outcome")
+        self._delivered = self._histogram(
+            "delivery_seconds", "From a webhook's receipt to Intercom's acceptance.", _DELIVERED_S
+        )
+        self._stopped = self._counter("workspaces_stopped", "Workspaces stopped until somebody acts.")
+        self._alerts = self._counter("alerts_opened", "Alerts opened.", "kind")
+        self._failures = self._counter("stage_failures", "Errors of our own, by stage.", "stage")
+
+    def count(self, fact: Fact) -> None:
+        """Count a fact."""
+        match fact:
+            case WebhookStored(source=source):
+                self._stored.of(source).inc(fact.events)
+                self._bytes.of(source).inc(fact.bytes)
+                self._acknowledged.of(source).observe(fact.seconds)
+            case WebhookRefused():
+                self._refused.of(fact.source, str(fact.status), fact.why).inc()
+            case EventMapped():
+                self._mapped.of(fact.source, fact.state).inc()
+                self._made.of(fact.source).inc(len(fact.deliveries))
+            case AttemptMade():
+                self._count_attempt(fact)
+            case WorkspaceStopped():
+                self._stopped.of().inc()
+            case AlertOpened():
+                self._alerts.of(fact.kind).inc()
+            case StageFailed():
+                self._failures.of(fact.stage).inc()
+
+    def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+        """Show what `read` returns, whenever somebody looks."""
+        Gauge(f"connector_{name}", meaning, registry=self.registry).set_function(read)
+
+    def render(self) -> bytes:
+        """Everything, in Prometheus' text format (`CONTENT_TYPE`)."""
+        return generate_latest(self.registry)
+
+    def _count_attempt(self, fact: AttemptMade) -> None:
+        self._attempts.of(fact.outcome, fact.step).inc()
+        self._call.of(fact.outcome).observe(fact.duration_ms / 1000)
+        if fact.step == "done":
+            self._delivered.of().observe(fact.seconds_since_received)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> _Bound[Counter]:
+        return _Bound(Counter(f"connector_{name}", meaning, labels, registry=self.registry), len(labels))
+
+    def _histogram(self, name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> _Bound[Histogram]:
+        metric = Histogram(f"connector_{name}", meaning, labels, buckets=buckets, registry=self.registry)
+        return _Bound(metric, len(labels))
