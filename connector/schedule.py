@@ -1,0 +1,71 @@
+"""Named jobs on a clock: they ring bells and look for changes; the work itself is done by those who are woken.
+
+The only home of APScheduler. Its memory store is enough: what is due is in the database, and a job store shared by
+two processes fires twice. Its shutdown cancels running jobs, so that nothing here may be in the middle of a delivery.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
+from apscheduler.executors.asyncio import AsyncIOExecutor
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from connector.telemetry.facts import StageFailed, Tell
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Call `run` every `seconds`, up to `jitter` seconds late so that equal processes do not act as one."""
+
+    seconds: float
+    run: Callable[[], Awaitable[object] | object]
+    jitter: float = 0.0
+
+
+class Overrun(Exception):
+    """A job was due again before it had ended, and was left out."""
+
+
+class Schedule:
+    """The jobs of one process; each runs once at a time, in the event loop."""
+
+    def __init__(self, jobs: Mapping[str, Job], *, tell: Tell) -> None:
+        self._tell = tell
+        self._scheduler = AsyncIOScheduler(
+            jobstores={"default": MemoryJobStore()},
+            executors={"default": AsyncIOExecutor()},
+            # the default grace of one second leaves a job out, without a word, when the loop was busy for longer
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+            timezone="UTC",
+        )
+        self._scheduler.add_listener(self._left_out, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        for name, job in jobs.items():
+            trigger = IntervalTrigger(seconds=job.seconds, jitter=job.jitter or None, timezone="UTC")
+            self._scheduler.add_job(self._run, trigger, args=(name, job), id=name, name=name)
+
+    def start(self) -> None:
+        """Start the clock; to be called inside the event loop."""
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # what it warns of is told as a fact
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Stop the clock, and cancel the jobs that are running."""
+        self._scheduler.shutdown(wait=False)
+
+    async def _run(self, name: str, job: Job) -> None:
+        try:
+            result = job.run()
+            if inspect.isawaitable(result):
+                await result
+        except Exception as error:  # noqa: BLE001 - one failed job must not end the clock
+            self._tell(StageFailed(f"schedule.{name}", error))
+
+    def _left_out(self, event: JobEvent) -> None:
+        self._tell(StageFailed(f"schedule.{event.job_id}", Overrun("still running when it was due again")))

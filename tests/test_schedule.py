@@ -1,0 +1,113 @@
+"""Jobs run on their interval in the event loop, one at a time; a failing one is told and goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from connector.schedule import Job, Overrun, Schedule
+from connector.telemetry.facts import Fact, StageFailed
+
+SOON = 0.01
+
+
+@asynccontextmanager
+async def running(jobs: Mapping[str, Job], tell: Callable[[Fact], None] | None = None) -> AsyncIterator[None]:
+    """A schedule of `jobs`; without a `tell` nothing may be told."""
+    told: list[Fact] = []
+    schedule = Schedule(jobs, tell=tell or told.append)
+    schedule.start()
+    try:
+        async with asyncio.timeout(10):
+            yield
+    finally:
+        schedule.stop()
+    assert told == []
+
+
+class Bell:
+    """Resolves at the `times`-th ring."""
+
+    def __init__(self, times: int) -> None:
+        self._left = times
+        self.rung = asyncio.Event()
+        self.threads: set[int] = set()
+
+    def ring(self) -> None:
+        self.threads.add(threading.get_ident())
+        self._left -= 1
+        if self._left == 0:
+            self.rung.set()
+
+
+async def test_a_plain_function_is_called_again_and_again_in_the_event_loops_own_thread() -> None:
+    bell = Bell(3)
+    async with running({"bell": Job(SOON, bell.ring)}):
+        await bell.rung.wait()
+    assert bell.threads == {threading.get_ident()}
+
+
+async def test_a_coroutine_is_awaited() -> None:
+    done = asyncio.Event()
+
+    async def refresh() -> bool:
+        await asyncio.sleep(0)
+        done.set()
+        return True
+
+    async with running({"refresh": Job(SOON, refresh, jitter=SOON)}):
+        await done.wait()
+
+
+async def test_a_failing_job_is_told_and_runs_again() -> None:
+    told: list[Fact] = []
+    bell = Bell(3)
+
+    def fail() -> None:
+        bell.ring()
+        raise ConnectionError("the database is away")
+
+    async with running({"refresh": Job(SOON, fail)}, told.append):
+        await bell.rung.wait()
+    assert isinstance(told[0], StageFailed)
+    assert (told[0].stage, str(told[0].error)) == ("schedule.refresh", "the database is away")
+
+
+async def test_a_job_that_takes_too_long_is_left_out_and_told_but_never_runs_twice_at_once() -> None:
+    started, told_of, release = 0, asyncio.Event(), asyncio.Event()
+    told: list[Fact] = []
+
+    async def slow() -> None:
+        nonlocal started
+        started += 1
+        await release.wait()
+
+    def tell(fact: Fact) -> None:
+        told.append(fact)
+        told_of.set()
+
+    async with running({"slow": Job(SOON, slow)}, tell):
+        await told_of.wait()
+        assert started == 1
+        release.set()
+    assert isinstance(told[0], StageFailed)
+    assert isinstance(told[0].error, Overrun)
+
+
+async def test_a_busy_loop_delays_a_job_and_never_drops_it() -> None:
+    bell = Bell(1)
+    async with running({"bell": Job(SOON, bell.ring)}):
+        threading.Event().wait(1.5)  # the loop stands still for longer than APScheduler's own grace
+        await bell.rung.wait()
+
+
+async def test_after_stop_nothing_runs() -> None:
+    bell = Bell(1)
+    async with running({"bell": Job(SOON, bell.ring)}):
+        await bell.rung.wait()
+    before = bell._left
+    for _ in range(5):
+        await asyncio.sleep(SOON)
+    assert bell._left == before
