@@ -158,7 +158,7 @@ def _grown(budget: Budget, now_ms: int) -> Budget:
     if budget.factor is None or budget.clean_since_at is None:
         return budget
     steps = max(0, now_ms - budget.clean_since_at) // GROWS_AFTER_MS
-    factor = budget.factor + steps * GROW
+    factor = round(budget.factor + steps * GROW, 6)
     if factor >= 1:
         return replace(budget, factor=None, clean_since_at=None)
     return replace(budget, factor=factor, clean_since_at=budget.clean_since_at + steps * GROWS_AFTER_MS)

@@ -36,7 +36,8 @@ class Breaker:
         """How many of `calls` may go: all, one as a probe, or none."""
         if self.opened == 0:
             return calls
-        return min(calls, 1) if self.until is None or now_ms >= self.until else 0
+        shut = self.until is not None and now_ms < self.until <= now_ms + LONGEST_MS  # later: the clock was set back
+        return 0 if shut else min(calls, 1)
 
     def probing(self, now_ms: int) -> Breaker:
         """The breaker once an admitted call has gone out: while it is open, that one is the probe."""
