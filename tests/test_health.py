@@ -1,0 +1,103 @@
+"""Alive, ready and measured, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client.parser import text_string_to_metric_families
+
+from connector.database.engine import Database, open_database
+from connector.database.migrate import migrate
+from connector.health import Health
+from connector.telemetry.metrics import Metrics
+
+Client = TestClient[web.Request, web.Application]
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = await open_database(f"sqlite:///{tmp_path}/connector.db")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def loaded() -> list[bool]:
+    return [True]
+
+
+@pytest.fixture
+def health(database: Database, loaded: list[bool]) -> Health:
+    return Health(database, Metrics(), mappings_loaded=lambda: loaded[0])
+
+
+@pytest.fixture
+async def client(health: Health) -> AsyncIterator[Client]:
+    app = web.Application()
+    app.add_routes(health.routes())
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+async def ready(client: Client) -> tuple[int, list[str]]:
+    response = await client.get("/readyz")
+    return response.status, (await response.json())["reasons"]
+
+
+async def test_a_migrated_database_and_loaded_mappings_are_ready(client: Client, database: Database) -> None:
+    await migrate(database)
+    assert await ready(client) == (200, [])
+
+
+async def test_a_database_without_its_tables_is_named_with_the_command(client: Client) -> None:
+    status, [reason] = await ready(client)
+    assert status == 503
+    assert "connector migrate" in reason
+
+
+async def test_missing_mappings_are_named(client: Client, database: Database, loaded: list[bool]) -> None:
+    await migrate(database)
+    loaded[0] = False
+    assert await ready(client) == (503, ["no mappings are loaded"])
+
+
+async def test_while_shutting_down_it_is_alive_but_not_ready(
+    client: Client, database: Database, health: Health
+) -> None:
+    await migrate(database)
+    health.shutting_down = True
+    assert await ready(client) == (503, ["it is shutting down"])
+    assert (await client.get("/healthz")).status == 200
+
+
+async def test_a_database_that_fails_is_not_ready_and_says_no_more_than_its_kind(
+    client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_arguments: object) -> None:
+        raise ConnectionRefusedError("postgresql://connector:hunter2@db")
+
+    monkeypatch.setattr(database, "read", fail)
+    assert await ready(client) == (503, ["the database does not answer: ConnectionRefusedError"])
+
+
+async def test_a_database_that_hangs_is_not_waited_for(
+    client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_arguments: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("connector.health.PATIENCE_S", 0.05)
+    monkeypatch.setattr(database, "read", hang)
+    assert await ready(client) == (503, ["the database has not answered within 0.05 s"])
+
+
+async def test_metrics_are_prometheus_text(client: Client) -> None:
+    response = await client.get("/metrics")
+    assert response.content_type == "text/plain"
+    names = {family.name for family in text_string_to_metric_families(await response.text())}
+    assert "connector_attempts" in names
