@@ -33,9 +33,10 @@ from multidict import CIMultiDict, istr
 from yarl import URL
 
 from connector.events import Identifier, IdentifierKind, MetadataValue
+from connector.intercom.contact import Found, contacts_with_email, one_contact
+from connector.intercom.me import Me, whose
 from connector.intercom.outcome import Answer, Fault, request_id
 from connector.intercom.rate_headers import RATE_HEADERS
-from connector.intercom.records import Found, Me, contacts_with_email, one_contact, workspace
 
 BODY_LIMIT: Final = 65_536
 """Bytes of an answer that are read; who sends more is hung up on."""
@@ -122,7 +123,7 @@ class IntercomClient:
 
     async def me(self, region: str, token: str) -> Me | Answer:
         """Which workspace `token` opens; the answer itself where that cannot be told from it."""
-        return workspace(await self._get(region, token, "/me"))
+        return whose(await self._get(region, token, "/me"))
 
     async def _get(self, region: str, token: str, path: str) -> Answer:
         return await self._call(hdrs.METH_GET, self._url(region, path), token, None)

@@ -45,6 +45,11 @@ class Answer:
     request_id: str | None = None
     detail: str | None = None
 
+    @property
+    def json(self) -> dict[str, Any]:
+        """The body as a JSON object; empty where it is none."""
+        return _object(self.body)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outcome:

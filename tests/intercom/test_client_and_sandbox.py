@@ -9,9 +9,10 @@ import pytest
 
 from connector.events import Identifier, IdentifierKind
 from connector.intercom.client import IntercomClient, event_body
+from connector.intercom.contact import Found
+from connector.intercom.me import Me
 from connector.intercom.outcome import Answer, RateLimited, read
 from connector.intercom.pace import Budget
-from connector.intercom.records import Found, Me
 from connector.sandbox import Sandbox
 
 NOW = int(time.time() * 1000)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.intercom.contact import Contact, Found, contacts_with_email, one_contact
+from connector.intercom.me import Me, whose
 from connector.intercom.outcome import Answer
-from connector.intercom.records import Contact, Found, Me, contacts_with_email, one_contact, workspace
 
 NOT_FOUND = b'{"type":"error.list","errors":[{"code":"not_found","message":"User Not Found"}]}'
 GONE = b'{"type":"error.list","errors":[{"code":"contact_merged","message":"This contact has been merged."}]}'
@@ -51,6 +52,11 @@ def test_an_archived_contact_is_nobody():
     assert found(one_contact(answer({**ADA, "archived": True}))) == ()
 
 
+@pytest.mark.parametrize("nonsense", ["", "x" * 256, 7, None])
+def test_a_contact_whose_id_cannot_be_one_is_left_out(nonsense: object):
+    assert found(one_contact(answer({**ADA, "id": nonsense}))) == ()
+
+
 def test_an_email_is_compared_without_case_and_only_whole():
     listed = answer({"type": "list", "data": [ADA, BOB, {**BOB, "id": "6762f0d2", "email": "ada@example.com.au"}]})
     assert [contact.id for contact in found(contacts_with_email(listed, "ada@example.COM"))] == ["6762f0d0"]
@@ -64,7 +70,7 @@ def test_everybody_with_an_email_is_found():
 def test_me_is_the_workspace_of_the_token():
     app = {"type": "app", "id_code": "ecahpwf5", "name": "ACME", "region": "EU", "timezone": "Europe/Dublin"}
     said = answer({"type": "admin", "app": app})
-    assert workspace(said) == Me("ecahpwf5", "ACME", "eu", "Europe/Dublin", said)
+    assert whose(said) == Me("ecahpwf5", "ACME", "eu", "Europe/Dublin", said)
 
 
 @pytest.mark.parametrize("status", [401, 404, 429, 500, None])
@@ -72,7 +78,7 @@ def test_what_is_no_success_is_handed_back_as_it_came(status: int | None):
     failed = Answer(status, {}, b'{"type":"error.list","errors":[{"code":"x"}]}')
     assert one_contact(failed) is failed
     assert contacts_with_email(failed, "ada@example.com") is failed
-    assert workspace(failed) is failed
+    assert whose(failed) is failed
 
 
 json_values = st.recursive(
@@ -93,4 +99,4 @@ def test_no_body_makes_reading_it_fail(status: int, body: bytes):
     said = Answer(status, {}, body)
     assert isinstance(one_contact(said), Found | Answer)
     assert isinstance(contacts_with_email(said, "ada@example.com"), Found | Answer)
-    assert isinstance(workspace(said), Me | Answer)
+    assert isinstance(whose(said), Me | Answer)

@@ -1,6 +1,6 @@
-"""What Intercom's successful answers hold, as frozen values: contacts, and the workspace a token belongs to.
+"""Contacts as Intercom answers with them: its JSON to frozen values. Asking for them is `client`'s.
 
-Asking for them is `client`'s. Whatever cannot be read is handed back as the answer it was.
+An answer that says neither who it is nor that it is nobody is handed back as it came.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 
 from connector.intercom.outcome import Answer, error_code
-from connector.strict_json import NotJson, parse_object
 
 _CANONICAL = re.compile(r'</contacts/([\w-]{1,255})>\s*;\s*rel="?canonical"?', re.ASCII)
 
@@ -32,17 +31,6 @@ class Found:
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Me:
-    """The workspace that a token opens. `region` is us, eu or au, `time_zone` an IANA name; `app_id` is its id."""
-
-    app_id: str
-    name: str | None
-    region: str | None
-    time_zone: str | None
-    answer: Answer
-
-
 def one_contact(answer: Answer) -> Found | Answer:
     """Who a request for a single contact found, or nobody.
 
@@ -53,27 +41,19 @@ def one_contact(answer: Answer) -> Found | Answer:
         return Found((), answer)
     if answer.status == 410 and (link := _CANONICAL.search(answer.headers.get("link", ""))):
         return Found((Contact(link[1]),), answer)
-    value = _successful(answer)
-    return Found(_contacts([value]), answer) if value.get("type") == "contact" else answer
+    value = answer.json
+    if answer.status != 200 or value.get("type") != "contact":
+        return answer
+    return Found(_contacts([value]), answer)
 
 
 def contacts_with_email(answer: Answer, email: str) -> Found | Answer:
     """Who a search for `email` found, compared without case."""
-    data = _successful(answer).get("data")
-    if not isinstance(data, list):
+    data = answer.json.get("data")
+    if answer.status != 200 or not isinstance(data, list):
         return answer
     same = (found for found in _contacts(data) if (found.email or "").casefold() == email.casefold())
     return Found(tuple(same), answer)
-
-
-def workspace(answer: Answer) -> Me | Answer:
-    """Whose token it is."""
-    app = _successful(answer).get("app")
-    app_id = _text(app.get("id_code")) if isinstance(app, dict) else None
-    if not isinstance(app, dict) or app_id is None:
-        return answer
-    region = _text(app.get("region"))
-    return Me(app_id, _text(app.get("name")), region and region.lower(), _text(app.get("timezone")), answer)
 
 
 def _contacts(values: list[object]) -> tuple[Contact, ...]:
@@ -85,13 +65,4 @@ def _contacts(values: list[object]) -> tuple[Contact, ...]:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _successful(answer: Answer) -> dict[str, object]:
-    if answer.status != 200:
-        return {}
-    try:
-        return parse_object(answer.body)
-    except NotJson:
-        return {}
+    return value if isinstance(value, str) and 0 < len(value) <= 255 else None
