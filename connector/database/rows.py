@@ -30,6 +30,10 @@ def run_many(connection: Connection, statement: Insert | Update, rows: Rows) -> 
     return connection.execute(statement, list(rows)).rowcount
 
 
+ANY_KEY = ("*",)
+"""For a table with several unique keys, where a row may be there already by any of them."""
+
+
 def insert_new(connection: Connection, table: Table, rows: Rows, *, key: Sequence[str] = ()) -> int:
     """Insert those of `rows` whose `key` (default: the primary key) is free; how many those were."""
     if not rows:
@@ -61,6 +65,8 @@ def new_rows(
         insert = insert.from_select([column.name for column in table.c], rows)
     else:
         insert = insert.values({name: bindparam(name, type_=table.c[name].type) for name in columns})
+    if tuple(key) == ANY_KEY:
+        return insert.on_conflict_do_nothing()
     taken = list(key) or [column.name for column in table.primary_key]
     if changes:
         return insert.on_conflict_do_update(

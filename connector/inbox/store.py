@@ -102,8 +102,10 @@ def _insert_body(dialect: str) -> Insert:
     return new_rows(bodies, dialect, rows=select(*given.values()).where(came_with))
 
 
-def to_map(connection: Connection, *, limit: int, lock: bool = False) -> list[tuple[ReceivedEvent, bytes]]:
-    """The oldest events that are still to be mapped, with their bodies.
+def to_map(
+    connection: Connection, *, limit: int, lock: bool = False, only: ReceivedEvent | None = None
+) -> list[tuple[ReceivedEvent, bytes]]:
+    """The oldest events that are still to be mapped (or `only` that one), with their bodies.
 
     With `lock` (PostgreSQL) they belong to this transaction until it ends, and those of others are passed over.
     """
@@ -114,26 +116,64 @@ def to_map(connection: Connection, *, limit: int, lock: bool = False) -> list[tu
         .order_by(received_events.c.received_at)
         .limit(limit)
     )
+    if only is not None:
+        query = query.where(received_events.c.workspace_id == only.workspace_id, received_events.c.key == only.key)
     if lock:
         query = query.with_for_update(of=received_events, skip_locked=True)
     return [(_received(row), row["body"]) for row in connection.execute(query).mappings()]
 
 
-def settle(connection: Connection, states: Sequence[tuple[ReceivedEvent, ReceivedState, str | None]]) -> list[bool]:
-    """Give events that are still `received` their state; for each, whether it was still so."""
-    return [
-        connection.execute(
-            _SETTLE,
-            {
-                "the_workspace": event.workspace_id,
-                "the_key": event.key,
-                "new_state": state.value,
-                "new_reason": reason and display(reason),
-            },
-        ).rowcount
-        == 1
+def count_leftovers(connection: Connection, *, before: int) -> None:
+    """Another life of the process begins: count it on what the last one left unmapped."""
+    connection.execute(
+        update(received_events)
+        .where(received_events.c.state == ReceivedState.RECEIVED.value, received_events.c.received_at <= before)
+        .values(tries=received_events.c.tries + 1)
+    )
+
+
+def leftovers(connection: Connection, *, tries: int) -> list[ReceivedEvent]:
+    """What was left unmapped `tries` times or more."""
+    query = select(received_events).where(
+        received_events.c.state == ReceivedState.RECEIVED.value, received_events.c.tries >= tries
+    )
+    return [_received(row) for row in connection.execute(query).mappings()]
+
+
+def count_try(connection: Connection, event: ReceivedEvent) -> None:
+    """This one is about to be mapped alone."""
+    connection.execute(
+        update(received_events)
+        .where(received_events.c.workspace_id == event.workspace_id, received_events.c.key == event.key)
+        .values(tries=received_events.c.tries + 1)
+    )
+
+
+def still_to_map(connection: Connection, events: Sequence[ReceivedEvent]) -> set[tuple[int, Key]]:
+    """(workspace, key) of those events that nobody has mapped meanwhile."""
+    found: set[tuple[int, Key]] = set()
+    for workspace_id in sorted({event.workspace_id for event in events}):
+        query = select(received_events.c.key).where(
+            received_events.c.workspace_id == workspace_id,
+            received_events.c.key.in_([event.key for event in events if event.workspace_id == workspace_id]),
+            received_events.c.state == ReceivedState.RECEIVED.value,
+        )
+        found |= {(workspace_id, key) for key in connection.scalars(query)}
+    return found
+
+
+def settle(connection: Connection, states: Sequence[tuple[ReceivedEvent, ReceivedState, str | None]]) -> None:
+    """Give events the state that mapping them came to."""
+    rows = [
+        {
+            "the_workspace": event.workspace_id,
+            "the_key": event.key,
+            "new_state": state.value,
+            "new_reason": reason and display(reason),
+        }
         for event, state, reason in states
     ]
+    run_many(connection, _SETTLE, rows)
 
 
 _same_event = and_(
@@ -146,7 +186,6 @@ _SETTLE = (
     .where(
         received_events.c.workspace_id == bindparam("the_workspace"),
         received_events.c.key == bindparam("the_key"),
-        received_events.c.state == ReceivedState.RECEIVED.value,
     )
     .values(state=bindparam("new_state"), reason=bindparam("new_reason"))
 )

@@ -1,0 +1,152 @@
+"""Claiming work: from each lane that is due as many deliveries as its budget, its breaker and our room admit.
+
+Pace comes before the claim: what is claimed may be sent at once. A claimed row is leased: its `due` is the end of the
+lease, so that what a dead process held falls due again by itself, and its `lease_id` fences a late answer out.  [SQL]
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, select, update
+
+from connector.database.rows import run_many
+from connector.database.tables import deliveries, queue, received_events
+from connector.events import Key
+from connector.outbox import lanes
+from connector.outbox import queue as queue_sql
+from connector.outbox.delivery import Delivery, State, from_row
+from connector.outbox.lanes import Lane
+from connector.outbox.retry import History, quarantined, runs_alone
+
+LEASE_MS = 60_000
+"""Longer than a call to Intercom can take (20 s) and the wait before it."""
+LEFT_TO_START_MS = 25_000
+"""No call starts with less of its lease left than this."""
+LANES_AT_ONCE = 32
+ROWS_OF_A_LANE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that is this process's to try until `lease_until`; `number` is that of the try."""
+
+    delivery: Delivery
+    lease_id: Key
+    lease_until: int
+    number: int
+    history: History
+    received_at: int
+    due: int
+
+
+def claim(connection: Connection, *, holder: Key, now: int, room: int) -> list[Claimed]:
+    """Up to `room` deliveries to try now, fairly from all lanes that are due."""
+    claimed: list[Claimed] = []
+    for lane in lanes.due(connection, holder=holder, now=now, limit=LANES_AT_ONCE):
+        if len(claimed) >= room:
+            break
+        claimed += _claim_from(connection, lane, holder=holder, now=now, room=min(room - len(claimed), ROWS_OF_A_LANE))
+    return claimed
+
+
+def _claim_from(connection: Connection, lane: Lane, *, holder: Key, now: int, room: int) -> list[Claimed]:
+    admitted = lane.breaker.admits(min(room, lane.budget.available(now)), now)
+    rows = _due_rows(connection, lane.workspace_id, now, admitted) if admitted else []
+    rows = _alone(_without_killers(connection, rows, now))
+    lease_id, until = secrets.token_bytes(16), now + LEASE_MS
+    run_many(connection, _LEASE, [_leased(row, lease_id, until, now) for row in rows])
+    budget = lane.budget.spend(len(rows), now)
+    breaker = lane.breaker.probing(now) if rows else lane.breaker
+    lane = replace(lane, budget=budget, breaker=breaker, next_due=_next(connection, replace(lane, budget=budget), now))
+    lanes.save(connection, lane, holder=holder if rows else None, now=now, served=True)
+    return [_claimed(row, lease_id, until, now) for row in rows]
+
+
+def _due_rows(connection: Connection, workspace_id: int, now: int, limit: int) -> Sequence[RowMapping]:
+    """Live work first; each priority is one walk along the index."""
+    found: list[RowMapping] = []
+    for priority in lanes.Priority:
+        query = (
+            select(queue, *_DELIVERY, received_events.c.received_at)
+            .join(
+                deliveries,
+                (deliveries.c.workspace_id == queue.c.workspace_id) & (deliveries.c.id == queue.c.delivery_id),
+            )
+            .join(
+                received_events,
+                (received_events.c.workspace_id == queue.c.workspace_id)
+                & (received_events.c.key == deliveries.c.received_key),
+            )
+            .where(queue.c.workspace_id == workspace_id, queue.c.priority == priority, queue.c.due <= now)
+            .order_by(queue.c.due)
+            .limit(limit - len(found))
+        )
+        if len(found) < limit:
+            found += connection.execute(query).mappings().all()
+    return found
+
+
+_DELIVERY = [column for column in deliveries.c if column.name != "workspace_id"]
+
+
+def _without_killers(connection: Connection, rows: Sequence[RowMapping], now: int) -> Sequence[RowMapping]:
+    """A row that was claimed again and again without an outcome is not tried once more."""
+    killers = [row for row in rows if quarantined(_history(row, 0))]
+    ids = [(row["workspace_id"], row["delivery_id"]) for row in killers]
+    queue_sql.settle(connection, ids, State.DEAD, "quarantined", now=now)
+    return [row for row in rows if row not in killers]
+
+
+def _alone(rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
+    """A row that was claimed twice without an outcome may be what kills us: it is tried with no other beside it."""
+    suspects = [row for row in rows if runs_alone(_history(row, 0))]
+    return suspects[:1] or rows
+
+
+def _leased(row: RowMapping, lease_id: Key, until: int, now: int) -> dict[str, Any]:
+    waited = max(0, now - row["due"]) if row["first_attempt_at"] is not None else 0
+    return {
+        "the_workspace": row["workspace_id"],
+        "the_delivery": row["delivery_id"],
+        "lease_id": lease_id,
+        "due": until,
+        "number": row["number"] + 1,
+        "claims": row["claims"] + 1,
+        "stood_still": row["stood_still"] + waited,
+    }
+
+
+_LEASE = (
+    update(queue)
+    .where(queue.c.workspace_id == bindparam("the_workspace"), queue.c.delivery_id == bindparam("the_delivery"))
+    .values({name: bindparam(name) for name in ("lease_id", "due", "number", "claims", "stood_still")})
+)
+
+
+def _next(connection: Connection, lane: Lane, now: int) -> int | None:
+    due = lanes.earliest(connection, lane.workspace_id)
+    return None if due is None else max(due, min(lane.budget.next_at(now), now + LEASE_MS))
+
+
+def _claimed(row: RowMapping, lease_id: Key, until: int, now: int) -> Claimed:
+    waited = max(0, now - row["due"]) if row["first_attempt_at"] is not None else 0
+    return Claimed(
+        from_row(row), lease_id, until, row["number"] + 1, _history(row, waited), row["received_at"], row["due"]
+    )
+
+
+def _history(row: RowMapping, waited: int) -> History:
+    return History(
+        attempts=row["attempts"],
+        claims=row["claims"],
+        first_attempt_ms=row["first_attempt_at"],
+        unknowns=row["unknowns"],
+        lookups=row["lookups"],
+        frozen_ms=row["stood_still"] + waited,
+        ambiguous=row["ambiguous"],
+        ladder=row["ladder"],
+    )

@@ -1,0 +1,249 @@
+"""What became of a claimed delivery, written in one transaction with what follows from it.  [SQL of the outbox]
+
+A completion is fenced by its lease: one that comes after another process has taken the row over still records its
+attempt, and a late 202 still makes the delivery delivered, because Intercom then has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from connector.database.rows import insert_new
+from connector.database.tables import alerts, attempts, deliveries, event_names, queue
+from connector.events import Identifier, Key, display
+from connector.intercom.outcome import Answer, Outcome
+from connector.outbox import lanes, seconds
+from connector.outbox import queue as queue_sql
+from connector.outbox.claim import Claimed
+from connector.outbox.delivery import State, name_key
+from connector.outbox.retry import Again, Dead, Done, HoldLane, LookUp, Park, Step, StopName, StopWorkspace
+from connector.outbox.seconds import Wish
+from connector.workspaces.store import Mode, set_mode
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One try and the step after it. `identifier` is the one to use from now on, where a look-up found a better one."""
+
+    claimed: Claimed
+    answer: Answer
+    outcome: Outcome
+    step: Step
+    started_at: int
+    finished_at: int
+    identifier: Identifier | None = None
+    lookups: int = 0
+    holder: Key | None = None
+    mode_seen_at: int = 0
+    """When the workspace whose token was used was last changed: a refusal says nothing about a newer token."""
+    manual: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """Whether the lease had passed to another, and whether this was what stopped the workspace or the name."""
+
+    late: bool
+    stopped: bool = False
+
+
+def complete(connection: Connection, completions: Sequence[Completion]) -> Sequence[Completed]:
+    """Write some completions; one result for each."""
+    insert_new(connection, attempts, [_attempt(each, late=False) for each in completions])
+    results = [_complete(connection, each) for each in completions]
+    for workspace_id in sorted({each.claimed.delivery.workspace_id for each in completions}):
+        _learn(connection, [each for each in completions if each.claimed.delivery.workspace_id == workspace_id])
+    return results
+
+
+def _complete(connection: Connection, done: Completion) -> Completed:
+    row = _leased_row(connection, done.claimed)
+    if row is None:
+        return _late(connection, done)
+    match done.step:
+        case Done():
+            _finish(connection, done, State.DELIVERED, None)
+        case Dead(reason):
+            _finish(connection, done, State.DEAD, reason)
+        case Again(due) | HoldLane(due):
+            _reschedule(connection, done, row, due=due)
+        case LookUp():
+            _reschedule(connection, done, row, due=done.finished_at)
+        case Park(reason, wake_at):
+            _park(connection, done, row, reason, wake_at)
+        case StopWorkspace(reason):
+            _reschedule(connection, done, row, due=done.finished_at)
+            return Completed(late=False, stopped=_stop_workspace(connection, done, reason))
+        case StopName(reason):
+            _finish(connection, done, State.DEAD, reason)
+            return Completed(late=False, stopped=_stop_name(connection, done, reason))
+    return Completed(late=False)
+
+
+def _leased_row(connection: Connection, claimed: Claimed) -> RowMapping | None:
+    query = select(queue).where(
+        queue.c.workspace_id == claimed.delivery.workspace_id,
+        queue.c.delivery_id == claimed.delivery.id,
+        queue.c.lease_id == claimed.lease_id,
+    )
+    return connection.execute(query.with_for_update()).mappings().one_or_none()
+
+
+def _late(connection: Connection, done: Completion) -> Completed:
+    delivery = done.claimed.delivery
+    connection.execute(
+        update(attempts)
+        .where(
+            attempts.c.workspace_id == delivery.workspace_id,
+            attempts.c.delivery_id == delivery.id,
+            attempts.c.number == done.claimed.number,
+        )
+        .values(late=True)
+    )
+    if isinstance(done.step, Done):
+        _finish(connection, done, State.DELIVERED, None)
+    return Completed(late=True)
+
+
+def _finish(connection: Connection, done: Completion, state: State, reason: str | None) -> None:
+    more = {"delivered_at": done.finished_at} if state is State.DELIVERED else {}
+    queue_sql.settle(connection, [_id(done)], state, reason, now=done.finished_at, **more)
+
+
+def _id(done: Completion) -> tuple[int, Key]:
+    return done.claimed.delivery.workspace_id, done.claimed.delivery.id
+
+
+def _reschedule(connection: Connection, done: Completion, row: RowMapping, *, due: int, **more: Any) -> None:  # noqa: ANN401
+    outcome, step = done.outcome, done.step
+    first = row["first_attempt_at"] if row["first_attempt_at"] is not None else done.started_at
+    stood_still = due - done.finished_at if isinstance(step, HoldLane) else 0
+    values = {
+        "due": due,
+        "lease_id": None,
+        "claims": 0,
+        "attempts": row["attempts"] + step.spends_attempt,
+        "first_attempt_at": first,
+        "stood_still": row["stood_still"] + stood_still,
+        "ambiguous": row["ambiguous"] or outcome.ambiguous,
+        "lookups": 0 if done.identifier else row["lookups"] + done.lookups,
+        "unknowns": row["unknowns"] + (outcome.name == "unknown"),
+        **more,
+    }
+    here = (queue.c.workspace_id == row["workspace_id"], queue.c.delivery_id == row["delivery_id"])
+    connection.execute(update(queue).where(*here).values(values))
+    if done.identifier is not None:
+        _set_identifier(connection, done, done.identifier)
+
+
+def _park(connection: Connection, done: Completion, row: RowMapping, reason: str, wake_at: int | None) -> None:
+    people = [identifier for identifier in done.claimed.delivery.contact if identifier.kind.addresses]
+    if wake_at is None:
+        queue_sql.settle(connection, [_id(done)], State.PARKED, reason, now=done.finished_at)
+    else:
+        _reschedule(connection, done, row, due=wake_at, ladder=row["ladder"] + 1)
+        queue_sql.set_state(connection, [_id(done)], State.PARKED, reason, now=done.finished_at)
+    queue_sql.want(connection, _id(done), people)
+
+
+def _set_identifier(connection: Connection, done: Completion, identifier: Identifier) -> None:
+    """Address the delivery by what the look-up found; its second must be free for that one too.
+
+    Only reached while every attempt was a definite refusal, so that neither is final yet.
+    """
+    delivery = done.claimed.delivery
+    known = {way.key for way in (*delivery.contact, identifier) if way.kind.addresses}
+    latest = max(delivery.created_at, done.claimed.received_at // 1000)
+    name = name_key(delivery.name)
+    wish = Wish(delivery.workspace_id, delivery.id, tuple(sorted(known)), name, delivery.created_at, latest)
+    seconds.release(connection, delivery.workspace_id, [delivery.id])
+    second = seconds.reserve(connection, [wish])[delivery.id]
+    if second is None:
+        _finish(connection, done, State.DEAD, "no_free_second")
+        return
+    values = {"identifier_kind": identifier.kind.value, "identifier_value": identifier.value, "created_at": second}
+    queue_sql.set_state(connection, [_id(done)], State.DUE, None, now=done.finished_at, **values)
+
+
+def _stop_workspace(connection: Connection, done: Completion, reason: str) -> bool:
+    delivery = done.claimed.delivery
+    stopped = set_mode(
+        connection,
+        delivery.workspace_id,
+        Mode.NEEDS_REAUTHORIZATION,
+        reason=done.outcome.words or reason,
+        now=done.finished_at,
+        if_unchanged_since=done.mode_seen_at,
+    )
+    if stopped:
+        _alert(connection, done, reason, "")
+    return stopped
+
+
+def _stop_name(connection: Connection, done: Completion, reason: str) -> bool:
+    """Give up what else waits under this name: Intercom would refuse each of them."""
+    delivery = done.claimed.delivery
+    connection.execute(
+        update(event_names)
+        .where(event_names.c.workspace_id == delivery.workspace_id, event_names.c.key == name_key(delivery.name))
+        .values(stopped_reason=reason)
+    )
+    same_name = select(deliveries.c.workspace_id, deliveries.c.id).where(
+        deliveries.c.workspace_id == delivery.workspace_id,
+        deliveries.c.name == delivery.name,
+        deliveries.c.state.in_([State.DUE.value, State.PARKED.value]),
+    )
+    others = [(row.workspace_id, row.id) for row in connection.execute(same_name)]
+    queue_sql.settle(connection, others, State.DEAD, reason, now=done.finished_at)
+    return _alert(connection, done, reason, delivery.name)
+
+
+def _alert(connection: Connection, done: Completion, kind: str, subject: str) -> bool:
+    """Open an alert, once; whether it is new."""
+    row = {
+        "workspace_id": done.claimed.delivery.workspace_id,
+        "kind": kind,
+        "subject": subject,
+        "detail": done.outcome.words or "",
+        "opened_at": done.finished_at,
+        "closed_at": None,
+    }
+    return insert_new(connection, alerts, [row]) == 1
+
+
+def _learn(connection: Connection, completions: Sequence[Completion]) -> None:
+    """What one workspace's answers say about its pace and its breaker; and when its lane is next due."""
+    workspace_id = completions[0].claimed.delivery.workspace_id
+    lane = lanes.locked(connection, workspace_id)
+    budget, breaker = lane.budget, lane.breaker
+    for done in completions:
+        if done.lookups:
+            budget = budget.spend(done.lookups, done.finished_at)
+        budget = budget.learn(done.answer, done.finished_at)
+        breaker = breaker.after(done.outcome, done.finished_at)
+    lane = replace(lane, budget=budget, breaker=breaker, next_due=lanes.earliest(connection, workspace_id))
+    lanes.save(connection, lane, holder=completions[0].holder, now=completions[-1].finished_at)
+
+
+def _attempt(done: Completion, *, late: bool) -> dict[str, Any]:
+    delivery, outcome = done.claimed.delivery, done.outcome
+    return {
+        "workspace_id": delivery.workspace_id,
+        "delivery_id": delivery.id,
+        "number": done.claimed.number,
+        "started_at": done.started_at,
+        "duration_ms": done.answer.duration_ms,
+        "status": done.answer.status,
+        "outcome": outcome.name,
+        "error_code": outcome.code and display(outcome.code),
+        "words": outcome.words,
+        "request_id": done.answer.request_id and display(done.answer.request_id),
+        "identifier_kind": delivery.identifier.kind.value if delivery.identifier else "",
+        "ambiguous": outcome.ambiguous,
+        "late": late,
+        "manual": done.manual,
+    }

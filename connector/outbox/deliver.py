@@ -1,0 +1,100 @@
+"""One claimed delivery to Intercom: send it, read the answer, decide, and say what to write down.
+
+The deciding is `retry`'s and the writing is `complete`'s; here is only the doing between them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from connector.events import Identifier, IdentifierKind, Key
+from connector.intercom import outcome as outcomes
+from connector.intercom.client import IntercomClient, event_body
+from connector.intercom.records import Found
+from connector.intercom.outcome import Answer, ContactNotFound, Outcome, Unauthorized
+from connector.outbox.claim import LEFT_TO_START_MS, Claimed
+from connector.outbox.complete import Completion
+from connector.outbox.retry import Again, History, LookUp, Step, decide
+from connector.workspaces.store import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Courier:
+    """What delivering needs: the way to Intercom, the time, and dice for the jitter."""
+
+    intercom: IntercomClient
+    now: Callable[[], int]
+    holder: Key
+    dice: Callable[[], float] = random.random
+
+    async def deliver(self, claimed: Claimed, workspace: Workspace) -> Completion | None:
+        """Try one delivery; what to write down. None where too little of its lease is left to begin."""
+        started = self.now()
+        if claimed.lease_until - started < LEFT_TO_START_MS:
+            return None
+        delivery = claimed.delivery
+        if delivery.identifier is None or workspace.token is None:
+            return self._untried(claimed, workspace, started)
+        body = event_body(delivery.name, delivery.created_at, delivery.identifier, delivery.metadata)
+        answer = await self.intercom.submit_event(workspace.region, workspace.token, body)
+        outcome = outcomes.read(answer, now_ms=self.now())
+        step = decide(outcome, claimed.history, now_ms=self.now(), random=self.dice)
+        done = Completion(
+            claimed,
+            answer,
+            outcome,
+            step,
+            started,
+            self.now(),
+            holder=self.holder,
+            mode_seen_at=workspace.updated_at,
+        )
+        return await self._looked_up(done, workspace) if isinstance(step, LookUp) else done
+
+    def _untried(self, claimed: Claimed, workspace: Workspace, started: int) -> Completion:
+        """There is no token to try with: the same as one that is refused."""
+        outcome = Unauthorized(name="no_token")
+        step = decide(outcome, claimed.history, now_ms=started, random=self.dice)
+        answer = Answer(None, fault="connect")
+        return Completion(
+            claimed, answer, outcome, step, started, started, holder=self.holder, mode_seen_at=workspace.updated_at
+        )
+
+    async def _looked_up(self, done: Completion, workspace: Workspace) -> Completion:
+        """Ask who has this identifier, and go on with what is found: by id, by the next identifier, or not at all."""
+        delivery = done.claimed.delivery
+        identifier, token = delivery.identifier, workspace.token
+        if identifier is None or token is None:
+            raise AssertionError("only what was sent is looked up")
+        found = await self.intercom.find_contacts(workspace.region, token, identifier)
+        better = _better(found, identifier, delivery.contact, done.outcome)
+        step = self._step_after(found, better, done)
+        return replace(done, step=step, finished_at=self.now(), identifier=better, lookups=1)
+
+    def _step_after(self, found: Found | Answer, better: Identifier | None, done: Completion) -> Step:
+        if better is not None:
+            return Again(self.now())
+        if isinstance(found, Answer):
+            trouble = outcomes.read(found, now_ms=self.now())
+            if not isinstance(trouble, ContactNotFound):
+                return decide(trouble, done.claimed.history, now_ms=self.now(), random=self.dice)
+        return decide(done.outcome, _asked(done.claimed.history), now_ms=self.now(), random=self.dice)
+
+
+def _asked(history: History) -> History:
+    return replace(history, lookups=history.lookups + 1)
+
+
+def _better(
+    found: Found | Answer, identifier: Identifier, contact: tuple[Identifier, ...], outcome: Outcome
+) -> Identifier | None:
+    """The one contact's id; where nobody has the identifier, the mapping's next one; else nothing better."""
+    if isinstance(found, Found) and len(found.contacts) == 1 and identifier.kind is not IdentifierKind.ID:
+        return Identifier(IdentifierKind.ID, found.contacts[0].id)
+    if isinstance(outcome, ContactNotFound) and isinstance(found, Found) and not found.contacts:
+        ways = [way for way in contact if way.kind.addresses]
+        place = ways.index(identifier) if identifier in ways else len(ways)
+        return next(iter(ways[place + 1 :]), None)
+    return None

@@ -1,0 +1,302 @@
+"""From translations to deliveries, in one transaction: state, evidence, delivery, second, queue row, lane.
+
+Whatever happens to the process, a received event is either still to be mapped or has all of this.  [SQL of the outbox]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from connector import names
+from connector.contacts import directory
+from connector.contacts.directory import Resolved, Statement, Unresolved
+from connector.database.rows import ANY_KEY, insert_new
+from connector.database.tables import deliveries, event_names
+from connector.events import Identifier, IntercomEvent, Key, ReceivedState
+from connector.inbox.store import ReceivedEvent, settle, still_to_map
+from connector.outbox import queue, seconds
+from connector.outbox.delivery import Delivery, State, as_row, delivery_id, from_row, name_key
+from connector.outbox.seconds import Wish
+from connector.outbox.translation import Translation
+from connector.workspaces.store import Mode, Workspace
+
+WOKEN_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A translation as it was stored: the state of its event, and the deliveries that are new because of it."""
+
+    translation: Translation
+    state: ReceivedState
+    reason: str | None
+    deliveries: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A delivery that may be inserted: its event, its row so far, and the event it came of."""
+
+    received: ReceivedEvent
+    event: IntercomEvent
+    row: dict[str, Any]
+
+    @property
+    def id(self) -> queue.Id:
+        return self.received.workspace_id, self.row["id"]
+
+
+def enqueue(
+    connection: Connection,
+    translations: Sequence[Translation],
+    *,
+    workspaces: Mapping[int, Workspace],
+    catalogue: str,
+    now: int,
+) -> list[Stored]:
+    """Store what came of some received events. One that another process has mapped meanwhile is passed over."""
+    current = still_to_map(connection, [each.received for each in translations])
+    mine = [each for each in translations if (each.received.workspace_id, each.received.key) in current]
+    names.record(connection, [name for each in mine for name in each.names], now=now)
+    news = directory.record(connection, list(_statements(mine)), now=now)
+    new = _insertable(connection, [_new(each, event, catalogue, now) for each in mine for event in each.events])
+    wants = _address(connection, new, workspaces, now)
+    inserted = _insert(connection, new)
+    _queue(connection, inserted, wants, now)
+    _wake(connection, news, workspaces, now)
+    stored = list(_stored(connection, mine, inserted))
+    settle(connection, [(each.translation.received, each.state, each.reason) for each in stored])
+    return stored
+
+
+def _statements(translations: Iterable[Translation]) -> Iterator[Statement]:
+    for each in translations:
+        said_at = (each.received.occurred_at or 0) * 1000 or each.received.received_at
+        for evidence in each.evidence:
+            yield Statement(each.received.workspace_id, evidence, each.received.key, said_at)
+
+
+def _new(translation: Translation, event: IntercomEvent, catalogue: str, now: int) -> _New:
+    received = translation.received
+    row = as_row(
+        event, workspace_id=received.workspace_id, received=received.key, digest_of_catalogue=catalogue, now=now
+    )
+    return _New(received, event, row)
+
+
+def _insertable(connection: Connection, new: Sequence[_New]) -> list[_New]:
+    """Those that no earlier event, and none before it in this batch, has made already."""
+    free: list[_New] = []
+    for workspace_id in sorted({each.received.workspace_id for each in new}):
+        group = [each for each in new if each.received.workspace_id == workspace_id]
+        taken = _there(connection, workspace_id, group)
+        for each in group:
+            keys = {each.row["id"], each.row["once_key"]} - {None}
+            if not keys & taken:
+                free.append(each)
+                taken |= keys
+    return free
+
+
+def _there(connection: Connection, workspace_id: int, group: Sequence[_New]) -> set[Key]:
+    columns = deliveries.c
+    ids = select(columns.id).where(
+        columns.workspace_id == workspace_id, columns.id.in_([each.row["id"] for each in group])
+    )
+    once = select(columns.once_key).where(
+        columns.workspace_id == workspace_id,
+        columns.once_key.in_([each.row["once_key"] for each in group if each.row["once_key"]]),
+        columns.generation == 0,
+    )
+    return set(connection.scalars(ids)) | set(connection.scalars(once))
+
+
+def _address(
+    connection: Connection, new: Sequence[_New], workspaces: Mapping[int, Workspace], now: int
+) -> dict[queue.Id, tuple[Identifier, ...]]:
+    """Give each its identifier, its second and its state; whom those want that nobody is known for."""
+    stopped = _stopped_names(connection, new, now)
+    wishes: list[Wish] = []
+    wants: dict[queue.Id, tuple[Identifier, ...]] = {}
+    for each in new:
+        resolution = directory.resolve(connection, each.received.workspace_id, each.event.contact)
+        match resolution:
+            case Resolved(identifier):
+                _set_identifier(each.row, identifier)
+                state, reason = _ready(workspaces.get(each.received.workspace_id), each.event.contact)
+                each.row.update(state=state.value, reason=reason)
+                wishes.append(_wish(each, identifier))
+            case Unresolved(reason, wanted):
+                each.row.update(reason=reason)
+                wants[each.id] = wanted
+        if (each.received.workspace_id, name_key(each.event.name)) in stopped:
+            each.row.update(state=State.DEAD.value, reason="name_stopped")
+    given = seconds.reserve(connection, wishes)
+    for each in new:
+        if each.row["id"] in given:
+            _set_second(each.row, given[each.row["id"]])
+    return wants
+
+
+def _ready(workspace: Workspace | None, contact: Sequence[Identifier]) -> tuple[State, str | None]:
+    """Whether an addressed delivery may go out, by the mode its workspace is in."""
+    if workspace is None:
+        return State.HELD, "unknown_workspace"
+    mode = workspace.mode_before or Mode.LIVE if workspace.mode.stopped else workspace.mode
+    if mode is Mode.WATCHING:
+        return State.HELD, "watching"
+    if mode is Mode.TRYING:
+        listed = {str(value) for value in workspace.settings.get("try_contacts", ())}
+        return (State.DUE, None) if listed & {each.value for each in contact} else (State.HELD, "not_listed")
+    return State.DUE, None
+
+
+def _wish(each: _New, identifier: Identifier) -> Wish:
+    known = [other for other in each.event.contact if other.kind.addresses] or [identifier]
+    return Wish(
+        each.received.workspace_id,
+        each.row["id"],
+        tuple(sorted({other.key for other in (*known, identifier)})),
+        name_key(each.event.name),
+        each.event.created_at,
+        each.received.received_at // 1000,
+    )
+
+
+def _set_identifier(row: dict[str, Any], identifier: Identifier) -> None:
+    row.update(identifier_kind=identifier.kind.value, identifier_value=identifier.value)
+
+
+def _set_second(row: dict[str, Any], second: int | None) -> None:
+    if second is None:
+        row.update(state=State.DEAD.value, reason="no_free_second")
+    else:
+        row.update(created_at=second)
+
+
+def _stopped_names(connection: Connection, new: Sequence[_New], now: int) -> set[tuple[int, Key]]:
+    """Make the workspaces' names known; those of them that are not to be sent any more."""
+    rows = {
+        (each.received.workspace_id, name_key(each.event.name)): {
+            "workspace_id": each.received.workspace_id,
+            "key": name_key(each.event.name),
+            "name": each.row["name"],
+            "types": "{}",
+            "first_seen_at": now,
+        }
+        for each in new
+    }
+    insert_new(connection, event_names, [rows[key] for key in sorted(rows)])
+    query = select(event_names.c.workspace_id, event_names.c.key).where(
+        event_names.c.workspace_id.in_({workspace_id for workspace_id, _ in rows}),
+        event_names.c.stopped_reason.is_not(None),
+    )
+    return {(row.workspace_id, row.key) for row in connection.execute(query)}
+
+
+def _insert(connection: Connection, new: Sequence[_New]) -> list[_New]:
+    """Insert them; those that are there now. Between processes the unique keys decide."""
+    insert_new(connection, deliveries, [each.row for each in sorted(new, key=lambda each: each.id)], key=ANY_KEY)
+    there: set[Key] = set()
+    for workspace_id in {each.received.workspace_id for each in new}:
+        ids = [each.row["id"] for each in new if each.received.workspace_id == workspace_id]
+        query = select(deliveries.c.id).where(deliveries.c.workspace_id == workspace_id, deliveries.c.id.in_(ids))
+        there |= set(connection.scalars(query))
+    return [each for each in new if each.row["id"] in there]
+
+
+def _queue(
+    connection: Connection, inserted: Sequence[_New], wants: Mapping[queue.Id, tuple[Identifier, ...]], now: int
+) -> None:
+    queue.put(connection, {each.id: now for each in inserted if each.row["state"] == State.DUE.value})
+    for each in inserted:
+        if each.row["state"] == State.WAITING.value:
+            queue.want(connection, each.id, wants[each.id])
+
+
+def _wake(
+    connection: Connection, news: Iterable[tuple[int, Key]], workspaces: Mapping[int, Workspace], now: int
+) -> None:
+    """Try again to address what waited for someone of whom more is known now."""
+    by_workspace: dict[int, set[Key]] = {}
+    for workspace_id, key in news:
+        by_workspace.setdefault(workspace_id, set()).add(key)
+    for workspace_id, keys in sorted(by_workspace.items()):
+        for found in queue.wanting(connection, workspace_id, keys, limit=WOKEN_AT_ONCE):
+            readdress(connection, (workspace_id, found), workspaces.get(workspace_id), now=now)
+
+
+def readdress(connection: Connection, each: queue.Id, workspace: Workspace | None, *, now: int) -> bool:
+    """Address a delivery that waits; whether it does so no longer. It goes on waiting for what it leads to now."""
+    workspace_id, delivery = each
+    row = (
+        connection.execute(
+            select(deliveries).where(deliveries.c.workspace_id == workspace_id, deliveries.c.id == delivery)
+        )
+        .mappings()
+        .one_or_none()
+    )
+    if row is None or row["state"] != State.WAITING.value:
+        return False
+    waiting = from_row(row)
+    match directory.resolve(connection, workspace_id, waiting.contact):
+        case Unresolved(reason, wanted):
+            queue.set_state(connection, [each], State.WAITING, reason, now=now)
+            queue.want(connection, each, wanted)
+            return False
+        case Resolved(identifier):
+            _leave_waiting(connection, waiting, identifier, workspace, now)
+    return True
+
+
+def _leave_waiting(
+    connection: Connection, delivery: Delivery, identifier: Identifier, workspace: Workspace | None, now: int
+) -> None:
+    each = (delivery.workspace_id, delivery.id)
+    wish = Wish(
+        delivery.workspace_id,
+        delivery.id,
+        (identifier.key,),
+        name_key(delivery.name),
+        delivery.created_at,
+        max(delivery.created_at, delivery.mapped_at // 1000),
+    )
+    second = seconds.reserve(connection, [wish])[delivery.id]
+    state, reason = _ready(workspace, (*delivery.contact, identifier))
+    row: dict[str, Any] = {"state": state.value, "reason": reason}
+    _set_identifier(row, identifier)
+    _set_second(row, second)
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.workspace_id == delivery.workspace_id, deliveries.c.id == delivery.id)
+        .values(updated_at=now, **row)
+    )
+    queue.forget_wants(connection, each)
+    if row["state"] == State.DUE.value:
+        queue.put(connection, {each: now})
+
+
+def _stored(connection: Connection, mine: Sequence[Translation], inserted: Sequence[_New]) -> Iterator[Stored]:
+    """A fact that another event has told already makes its event `ignored`, not `mapped`."""
+    made: dict[tuple[int, Key], list[Key]] = {}
+    for each in inserted:
+        made.setdefault((each.received.workspace_id, each.received.key), []).append(each.row["id"])
+    for translation in mine:
+        ids = tuple(made.get((translation.received.workspace_id, translation.received.key), ()))
+        state, reason = translation.state, translation.reason
+        if state is ReceivedState.MAPPED and not ids:
+            state, reason = _told_already(connection, translation)
+        yield Stored(translation, state, reason, ids)
+
+
+def _told_already(connection: Connection, translation: Translation) -> tuple[ReceivedState, str | None]:
+    received = translation.received
+    own = [delivery_id(received.key, event.mapping_id, 0) for event in translation.events]
+    query = select(deliveries.c.id).where(deliveries.c.workspace_id == received.workspace_id, deliveries.c.id.in_(own))
+    if connection.execute(query.limit(1)).first() is not None:
+        return ReceivedState.MAPPED, None  # a replay: its deliveries were there before
+    return ReceivedState.IGNORED, "told_already"

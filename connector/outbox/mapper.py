@@ -1,0 +1,145 @@
+"""The loop that maps: received events are translated and queued, in batches, until none is left.
+
+An event that crashes the process (rather than failing in it) would crash it again and again. So what a start finds
+unmapped is counted, what was found twice is mapped alone, and what was found `TRIES` times is not mapped any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from connector.database.clock import wall
+from connector.database.engine import Database
+from connector.errors import DatabaseError
+from connector.events import ReceivedState
+from connector.inbox import store
+from connector.inbox.store import ReceivedEvent
+from connector.mapping.catalog import Catalog
+from connector.mapping.context import Options
+from connector.names import Names
+from connector.outbox.bell import Bell
+from connector.outbox.enqueue import Stored, enqueue
+from connector.outbox.translation import Translation, translation
+from connector.telemetry.facts import EventMapped, StageFailed, Tell
+from connector.workspaces.directory import Directory
+from connector.workspaces.store import Workspace
+
+BATCH = 100
+AT_ONCE = 8
+"""Events translated before others on the event loop get a turn."""
+ALONE_AFTER, TRIES = 2, 4
+LARGE_BODY = 256 * 1024
+LOOK_UP_S = 1.0
+SETTLED_MS = 60_000
+"""With several processes, what is younger than this may be another's work just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Some events with their bodies, and what their workspaces call things."""
+
+    events: Sequence[tuple[ReceivedEvent, bytes]]
+    names: Mapping[int, Mapping[str, str]]
+
+
+@dataclass
+class Mapper:
+    """`catalog` gives the mapping in use at that moment; `queued` is rung when something is to be delivered."""
+
+    database: Database
+    directory: Directory
+    names: Names
+    catalog: Callable[[], Catalog]
+    options: Callable[[Workspace | None], Options]
+    tell: Tell
+    bell: Bell
+    queued: Bell
+
+    async def run(self) -> None:
+        """Map until cancelled; a database that is away for a while is waited for."""
+        started = False
+        while True:
+            try:
+                if not started:
+                    await self._suspects()
+                    started = True
+                if not await self.map_batch():
+                    await self.bell.wait(LOOK_UP_S)
+            except (DatabaseError, OSError) as error:
+                self.tell(StageFailed("map", error))
+                await asyncio.sleep(LOOK_UP_S)
+
+    async def map_batch(self) -> int:
+        """Map the oldest events; how many that was."""
+        if self.database.many_processes:
+            return self._told(await self.database.transact(self._pick_and_map))
+        return await self._map(await self.database.read(self._pick, lock=False))
+
+    async def _suspects(self) -> None:
+        """What earlier lives of this process left unmapped, and may have died of."""
+        before = wall() - (SETTLED_MS if self.database.many_processes else 0)
+        await self.database.transact(store.count_leftovers, before=before)
+        for found in await self.database.read(store.leftovers, tries=ALONE_AFTER):
+            if found.tries >= TRIES:
+                await self.database.transact(store.settle, [(found, ReceivedState.FAILED, "quarantined")])
+            else:
+                await self.database.transact(store.count_try, found)
+                await self._map(await self.database.read(self._pick, only=found))
+
+    def _pick(self, connection: Connection, *, lock: bool = False, only: ReceivedEvent | None = None) -> _Work:
+        events = store.to_map(connection, limit=BATCH, lock=lock, only=only)
+        workspaces = {received.workspace_id for received, _ in events}
+        return _Work(events, {each: self.names.of(connection, each) for each in workspaces})
+
+    async def _map(self, work: _Work) -> int:
+        """Translate on the event loop, with a turn for others now and then, and store the lot at once."""
+        translations = []
+        for place, (received, body) in enumerate(work.events):
+            if place % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)
+            if len(body) > LARGE_BODY:
+                translations.append(await asyncio.to_thread(self._translation, received, body, work))
+            else:
+                translations.append(self._translation(received, body, work))
+        return self._told(await self.database.transact(self._store, translations)) if translations else 0
+
+    def _pick_and_map(self, connection: Connection) -> list[Stored]:
+        """The same inside one transaction, which keeps other processes off these events."""
+        work = self._pick(connection, lock=True)
+        return self._store(connection, [self._translation(received, body, work) for received, body in work.events])
+
+    def _translation(self, received: ReceivedEvent, body: bytes, work: _Work) -> Translation:
+        options = self.options(self.directory.workspace(received.workspace_id))
+        names = work.names[received.workspace_id]
+        return translation(received, body, self.catalog(), names=names, options=options)
+
+    def _store(self, connection: Connection, translations: Sequence[Translation]) -> list[Stored]:
+        workspaces = {each.id: each for each in self.directory.workspaces()}
+        now, digest = self.database.clock.now(), self.catalog().digest
+        return enqueue(connection, translations, workspaces=workspaces, catalogue=digest, now=now)
+
+    def _told(self, stored: Sequence[Stored]) -> int:
+        for each in stored:
+            self.tell(_fact(each))
+            for name in each.translation.names:
+                self.names.forget(name.workspace_id)
+        if any(each.deliveries for each in stored):
+            self.queued.ring()
+        return len(stored)
+
+
+def _fact(stored: Stored) -> EventMapped:
+    received = stored.translation.received
+    return EventMapped(
+        received.workspace_id,
+        received.external_key,
+        received.source,
+        received.type,
+        stored.state.value,
+        stored.reason,
+        tuple(delivery.hex() for delivery in stored.deliveries),
+    )

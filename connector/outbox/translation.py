@@ -1,0 +1,86 @@
+"""One received event through the mapping: what it says, what goes out because of it, and what it means for its state.
+
+Pure: the event, its body, the catalogue and the workspace's choices come in, a value goes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector import strict_json
+from connector.contacts.evidence import Evidence, evidence
+from connector.events import IntercomEvent, ReceivedState, SourceEvent, Trust
+from connector.inbox.store import ReceivedEvent
+from connector.mapping.catalog import Catalog
+from connector.mapping.context import Options
+from connector.mapping.translate import Skipped, translate
+from connector.names import Name, stripe_names
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What came of one received event. `reason` is set where `state` needs one."""
+
+    received: ReceivedEvent
+    state: ReceivedState
+    reason: str | None = None
+    events: tuple[IntercomEvent, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    names: tuple[Name, ...] = ()
+
+
+def translation(
+    received: ReceivedEvent, body: bytes, catalog: Catalog, *, names: Mapping[str, str], options: Options
+) -> Translation:
+    """Never raises for any body: what breaks the mapping is a `failed` event that can be replayed."""
+    try:
+        payload = strict_json.parse_object(body)
+    except strict_json.NotJson as error:
+        return Translation(received, ReceivedState.UNPARSEABLE, str(error))
+    try:
+        return _translated(received, payload, catalog, names, options)
+    except Exception as error:  # noqa: BLE001 - one event must not stop the others
+        return Translation(received, ReceivedState.FAILED, f"{type(error).__name__}: {error}")
+
+
+def _translated(
+    received: ReceivedEvent, payload: Mapping[str, Any], catalog: Catalog, names: Mapping[str, str], options: Options
+) -> Translation:
+    event = source_event(received)
+    found = [
+        translate(event, payload, entry, received_at=received.received_at // 1000, names=names.get, options=options)
+        for entry in catalog.select(event.source, event.type)
+    ]
+    events = tuple(each for each in found if isinstance(each, IntercomEvent))
+    state, reason = _state(events, [each for each in found if isinstance(each, Skipped)])
+    called = stripe_names(payload) if event.source == "stripe" and event.trust is Trust.SIGNED else ()
+    return Translation(
+        received,
+        state,
+        reason,
+        events,
+        evidence(event, payload),
+        tuple(Name(received.workspace_id, object_id, name) for object_id, name in called),
+    )
+
+
+def _state(events: tuple[IntercomEvent, ...], skipped: list[Skipped]) -> tuple[ReceivedState, str | None]:
+    if events:
+        return ReceivedState.MAPPED, None
+    return (ReceivedState.IGNORED, skipped[0].reason) if skipped else (ReceivedState.UNMAPPED, None)
+
+
+def source_event(received: ReceivedEvent, body: bytes = b"") -> SourceEvent:
+    """A stored event as the mapping takes it."""
+    return SourceEvent(
+        received.source,
+        received.external_key,
+        received.type,
+        body,
+        received.occurred_at,
+        received.livemode,
+        received.api_version,
+        received.trust,
+    )

@@ -1,0 +1,120 @@
+"""The loop that delivers: claims what is due, tries each delivery in a task of its own, writes down what came of it.
+
+It claims no more than it can send at once, and stopping it loses nothing: what is in flight is finished or, at worst,
+falls due again when its lease ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from connector.database.engine import Database
+from connector.errors import DatabaseError
+from connector.outbox import lanes
+from connector.outbox.bell import Bell
+from connector.outbox.claim import Claimed, claim
+from connector.outbox.complete import Completed, Completion, complete
+from connector.outbox.deliver import Courier
+from connector.outbox.retry import StopName, StopWorkspace
+from connector.telemetry.facts import AlertOpened, AttemptMade, StageFailed, Tell, WorkspaceStopped
+from connector.workspaces.directory import Directory
+
+CONCURRENCY = 64
+LOOK_UP_S = 1.0
+
+
+@dataclass
+class Worker:
+    """Delivers for all workspaces; `concurrency` calls at once."""
+
+    database: Database
+    directory: Directory
+    courier: Courier
+    tell: Tell
+    bell: Bell
+    concurrency: int = CONCURRENCY
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def in_flight(self) -> int:
+        """Deliveries being tried right now."""
+        return len(self._tasks)
+
+    async def run(self) -> None:
+        """Deliver until cancelled; a database that is away for a while is waited for."""
+        if not self.database.many_processes:
+            await self.database.transact(lanes.free_all)
+        while True:
+            try:
+                await self._turn()
+            except (DatabaseError, OSError) as error:
+                self.tell(StageFailed("deliver", error))
+                await asyncio.sleep(LOOK_UP_S)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Let what is in flight finish; what has not by then falls due again when its lease ends."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _turn(self) -> None:
+        claimed, next_due = await self.database.transact(self._claim)
+        for each in claimed:
+            task = asyncio.create_task(self._deliver(each))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if not claimed:
+            await self.bell.wait(self._until(next_due))
+
+    def _claim(self, connection: Connection) -> tuple[list[Claimed], int | None]:
+        room = self.concurrency - len(self._tasks)
+        if room <= 0:
+            return [], None
+        now = self.database.clock.now()
+        return claim(connection, holder=self.courier.holder, now=now, room=room), lanes.next_due(connection)
+
+    def _until(self, next_due: int | None) -> float:
+        if next_due is None:
+            return LOOK_UP_S
+        return min(LOOK_UP_S, max(0.001, (next_due - self.database.clock.now()) / 1000))
+
+    async def _deliver(self, claimed: Claimed) -> None:
+        workspace = self.directory.workspace(claimed.delivery.workspace_id)
+        if workspace is None:
+            return  # so new that this process has not heard of it: its lease brings it back
+        try:
+            done = await self.courier.deliver(claimed, workspace)
+            if done is not None:
+                self._told(done, await self.database.write(complete, done))
+        except (DatabaseError, OSError) as error:
+            self.tell(StageFailed("complete", error))  # its lease brings it back, with the same identity
+        finally:
+            self.bell.ring()
+
+    def _told(self, done: Completion, completed: Completed) -> None:
+        delivery, outcome = done.claimed.delivery, done.outcome
+        self.tell(
+            AttemptMade(
+                delivery.workspace_id,
+                delivery.id.hex(),
+                delivery.name,
+                done.claimed.number,
+                done.answer.status,
+                outcome.name,
+                type(done.step).__name__.lower(),
+                getattr(done.step, "reason", None),
+                done.answer.duration_ms,
+                done.answer.request_id,
+                completed.late,
+                max(0.0, (done.finished_at - done.claimed.received_at) / 1000),
+            )
+        )
+        if completed.stopped and isinstance(done.step, StopWorkspace):
+            self.tell(WorkspaceStopped(delivery.workspace_id, outcome.words or done.step.reason))
+        if completed.stopped and isinstance(done.step, StopName):
+            self.tell(AlertOpened(delivery.workspace_id, done.step.reason, delivery.name, outcome.words or ""))
