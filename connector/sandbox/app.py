@@ -10,7 +10,7 @@ import time
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
-from connector.sandbox.answers import NO_SUCH_RESOURCE, error_response
+from connector.sandbox.answers import NO_SUCH_RESOURCE, REQUEST_ID, error_response
 from connector.sandbox.control import control_routes
 from connector.sandbox.fault_player import Handler, play
 from connector.sandbox.faults import Fault
@@ -63,6 +63,7 @@ def _watched(state: State) -> Middleware:
                 workspace=app_id,
                 status=answer.status if answer is not None else None,
                 fault=fault.kind if fault else None,
+                request_id=answer.headers.get(REQUEST_ID) if answer is not None else None,
                 seconds=state.clock() - started,
             )
             state.ledger.record_call(call)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
+import msgspec
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -69,7 +70,7 @@ async def list_calls(state: State, request: web.Request) -> Answer:
     """The calls, and their number by method, route and status."""
     path, status = request.query.get("path"), request.query.get("status")
     calls = state.ledger.answered(path=path, status=int(status) if status else None)
-    return {"counts": dict(state.ledger.counts), "calls": [asdict(call) for call in calls]}
+    return {"counts": dict(state.ledger.counts), "calls": [msgspec.structs.asdict(call) for call in calls]}
 
 
 async def list_faults(state: State, _: web.Request) -> Answer:

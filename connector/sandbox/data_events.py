@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from connector.sandbox.answers import Refused
 from connector.sandbox.contacts import Contact
@@ -15,11 +18,10 @@ LISTED_FOR_SECONDS = 90 * 24 * 3600
 TOO_MANY_NAMES = "Cannot have more than {} active event names"
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedEvent:
+class ReceivedEvent(msgspec.Struct, frozen=True):
     """One POST /events that was answered 202. Order of arrival is `number`; a duplicate was acknowledged, not stored.
 
-    `name` and `metadata` are as Intercom keeps them, `sent` is the request's body. Times are Unix seconds.
+    `name` and `metadata` are as Intercom keeps them, `body` is the request as it came. Times are Unix seconds.
     """
 
     number: int
@@ -35,7 +37,13 @@ class ReceivedEvent:
     metadata: Mapping[str, Any]
     dropped_keys: tuple[str, ...]
     duplicate: bool
-    sent: Mapping[str, Any]
+    body: bytes
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The request, read."""
+        sent: dict[str, Any] = json.loads(self.body)
+        return sent
 
     @property
     def types(self) -> dict[str, str]:
@@ -49,8 +57,9 @@ class ReceivedEvent:
 
     def as_json(self) -> dict[str, Any]:
         """The event as plain values, for the control plane and the ledger file."""
-        fields = {name: getattr(self, name) for name in self.__slots__}
-        return {**fields, "dropped_keys": list(self.dropped_keys), "types": self.types}
+        fields = msgspec.structs.asdict(self)
+        del fields["body"]
+        return {**fields, "dropped_keys": list(self.dropped_keys), "types": self.types, "sent": self.sent}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
+
+import msgspec
 
 from connector.sandbox import metadata as rules
 from connector.sandbox.answers import Refused, invalid, missing
@@ -16,8 +17,7 @@ PRECEDENCE: tuple[IdentifierKind, ...] = ("id", "user_id", "email")
 NOT_SECONDS = 10**11  # the year 5138; anything above is milliseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True):
     """A well-formed event as it was sent, its name normalised, its metadata cut to the keys that count."""
 
     name: str
@@ -26,7 +26,7 @@ class Submission:
     identifier: str
     metadata: Mapping[str, Any]
     dropped_keys: tuple[str, ...]
-    sent: Mapping[str, Any]
+    body: bytes
 
 
 def normal_name(name: str) -> str:
@@ -37,7 +37,7 @@ def normal_name(name: str) -> str:
 def json_object(body: bytes) -> dict[str, Any] | Refused:
     """`body` as a JSON object, or Intercom's 400 for what is none."""
     try:
-        value = json.loads(body, parse_constant=_refuse_constant)
+        value = _DECODER.decode(body.decode())
     except (ValueError, RecursionError):
         return Refused(400, "parameter_invalid", "invalid JSON")
     return value if isinstance(value, dict) else Refused(400, "parameter_invalid", "the body is not a JSON object")
@@ -48,8 +48,13 @@ def read_submission(body: bytes, *, metadata_keys: int) -> Submission | Refused:
     sent = json_object(body)
     if isinstance(sent, Refused):
         return sent
-    if refused := _name_refused(sent) or _time_refused(sent) or _identifier_refused(sent):
+    if refused := _name_refused(sent) or _time_refused(sent):
         return refused
+    kind = next((kind for kind in PRECEDENCE if sent.get(kind)), None)
+    if kind is None:
+        return missing("user_id")
+    if not isinstance(sent[kind], str):
+        return invalid(kind, f"{kind} must be a string")
     metadata = sent.get("metadata") or {}
     if not isinstance(metadata, dict):
         return invalid("metadata", "Invalid metadata: not an object")
@@ -57,9 +62,8 @@ def read_submission(body: bytes, *, metadata_keys: int) -> Submission | Refused:
     for key, value in kept.items():
         if why := rules.problem(key, value):
             return invalid(f"metadata.{key}", why)
-    kind = next(kind for kind in PRECEDENCE if sent.get(kind))
     name = normal_name(sent["event_name"])
-    return Submission(name, sent["created_at"], kind, sent[kind], kept, dropped, sent)
+    return Submission(name, sent["created_at"], kind, sent[kind], kept, dropped, body)
 
 
 def _name_refused(sent: Mapping[str, Any]) -> Refused | None:
@@ -78,13 +82,8 @@ def _time_refused(sent: Mapping[str, Any]) -> Refused | None:
     return None
 
 
-def _identifier_refused(sent: Mapping[str, Any]) -> Refused | None:
-    given = [kind for kind in PRECEDENCE if sent.get(kind)]
-    if not given:
-        return missing("user_id")
-    wrong = next((kind for kind in given if not isinstance(sent[kind], str)), None)
-    return invalid(wrong, f"{wrong} must be a string") if wrong else None
-
-
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

@@ -11,8 +11,10 @@ from connector.sandbox.answers import (
     ACCESS_TOKEN_INVALID,
     NO_ACCEPT_HEADER,
     NO_SUCH_VERSION,
+    REQUEST_ID,
     Refused,
     error_response,
+    new_request_id,
 )
 from connector.sandbox.fault_player import Handler
 from connector.sandbox.settings import Scope
@@ -46,6 +48,7 @@ def guarded(state: State, scope: Scope | None, handler: IntercomHandler) -> Hand
         refused = (spent and spent.refused) or state.app_refused(now=now) or _refused(request, workspace, scope)
         answer = refused or await handler(Visit(request, workspace, now))
         response = error_response(answer) if isinstance(answer, Refused) else answer
+        response.headers.setdefault(REQUEST_ID, new_request_id())
         if spent is not None:
             response.headers.update(spent.headers)
         return response

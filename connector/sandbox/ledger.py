@@ -10,17 +10,17 @@ import asyncio
 import json
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
+
+import msgspec
 
 from connector.sandbox.data_events import ReceivedEvent
 
 KEPT_CALLS = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request and its end. `route` is the path with {names} for its variable parts.
 
     `status` is None where the caller got no answer. `at` is Unix seconds, `seconds` how long it took.
@@ -34,6 +34,7 @@ class Call:
     workspace: str | None
     status: int | None
     fault: str | None
+    request_id: str | None
     seconds: float
 
 
@@ -45,7 +46,7 @@ class Ledger:
         self.calls: deque[Call] = deque(maxlen=KEPT_CALLS)
         self.counts: Counter[str] = Counter()
         self._numbers = 0
-        self._arrival = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
         self._file: TextIO | None = path.open("a", encoding="utf-8") if path else None
 
     def next_number(self) -> int:
@@ -65,7 +66,7 @@ class Ledger:
         self.calls.append(call)
         self.counts[f"{call.method} {call.route} {call.status or 'none'}"] += 1
         if self._file:
-            self._write("call", asdict(call))
+            self._write("call", msgspec.structs.asdict(call))
         self._ring()
 
     def accepted(
@@ -87,7 +88,9 @@ class Ledger:
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until `condition` holds; it is asked again whenever something arrives."""
         while not condition():
-            await self._arrival.wait()
+            arrival = asyncio.get_running_loop().create_future()
+            self._waiting.append(arrival)
+            await arrival
 
     def clear(self) -> None:
         """Forget what is in memory; the file keeps it."""
@@ -96,8 +99,10 @@ class Ledger:
         self.counts.clear()
 
     def _ring(self) -> None:
-        rung, self._arrival = self._arrival, asyncio.Event()
-        rung.set()
+        for arrival in self._waiting:
+            if not arrival.done():
+                arrival.set_result(None)
+        self._waiting.clear()
 
     def _write(self, kind: str, fields: Mapping[str, Any]) -> None:
         assert self._file is not None

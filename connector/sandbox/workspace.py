@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from connector.sandbox.answers import Refused
@@ -59,7 +60,7 @@ class Workspace:
             metadata=submission.metadata,
             dropped_keys=submission.dropped_keys,
             duplicate=duplicate,
-            sent=submission.sent,
+            body=submission.body,
         )
         if not duplicate:
             self.events.add(contact, submission, event)
@@ -85,5 +86,6 @@ class Workspace:
         unknown = isinstance(found, Refused) and found.status == 404
         if not (unknown and self.settings.create_contacts and submission.identified_by != "id"):
             return found
-        details = {"external_id": submission.sent.get("user_id"), "email": submission.sent.get("email")}
+        sent = json.loads(submission.body)
+        details = {"external_id": sent.get("user_id"), "email": sent.get("email")}
         return self.create_contact({name: value for name, value in details.items() if value}, now=now)
