@@ -1,0 +1,256 @@
+"""The composition root: the one module that knows everyone, and wires them with plain arguments.
+
+    async with service(settings, work=True) as running:
+        await serve(running, host, port)
+
+Parts are opened in the order in which they need each other and closed in reverse. A process may be killed at any
+point of this: what was acknowledged is in the database, and the next start goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from aiohttp import ClientSession, web
+
+from connector.database.engine import Database, Postgres, open_database
+from connector.database.migrate import migrate
+from connector.errors import SettingsError
+from connector.health import Health
+from connector.inbox.receive import Receiver
+from connector.intercom.client import IntercomClient, base_url, make_session
+from connector.mapping.catalog import Catalog
+from connector.mapping.context import Options
+from connector.mapping_files import load, shipped_folder
+from connector.names import Names
+from connector.outbox.bell import Bell
+from connector.outbox.deliver import Courier
+from connector.outbox.mapper import Mapper
+from connector.outbox.worker import CONCURRENCY, Worker
+from connector.schedule import Job, Schedule
+from connector.settings import Settings
+from connector.telemetry.facts import Fact, StageFailed, Tell
+from connector.telemetry.logs import Logs
+from connector.telemetry.metrics import Metrics
+from connector.workspaces.directory import Directory
+from connector.workspaces.keys import load_vault
+from connector.workspaces.store import Workspace
+
+DRAIN_S = 25.0
+"""What deliveries in flight get to finish when the service is told to stop."""
+LARGEST_BODY = 8 * 1024 * 1024
+
+
+@dataclass
+class Mappings:
+    """The catalogue in use; a set with mistakes never takes the place of a good one."""
+
+    settings: Settings
+    catalog: Catalog
+
+    @classmethod
+    def load(cls, settings: Settings) -> Mappings:
+        """The shipped catalogue with the operator's folder over it. Raises SettingsError with every mistake."""
+        return cls(settings, _catalog(settings))
+
+    def reload(self) -> None:
+        """Read the folders anew. Raises SettingsError, and then keeps what is in use."""
+        self.catalog = _catalog(self.settings)
+
+    def options(self, workspace: Workspace | None) -> Options:
+        """What the service and a workspace have chosen about events."""
+        return Options(
+            metadata_keys=self.settings.metadata_keys,
+            time_zone=workspace.time_zone if workspace else "UTC",
+            language=workspace.language if workspace else "en",
+            zero_decimal_money=self.settings.zero_decimal_money.value,
+        )
+
+
+def _catalog(settings: Settings) -> Catalog:
+    folders = [shipped_folder(), *([settings.mappings_dir] if settings.mappings_dir else [])]
+    loaded = load(folders, metadata_keys=settings.metadata_keys)
+    if not loaded.ok:
+        mistakes = "\n".join(str(problem) for problem in loaded.problems)
+        raise SettingsError(f"the mapping files have mistakes (`connector mappings check` shows them too):\n{mistakes}")
+    return loaded.catalog
+
+
+@dataclass
+class Service:
+    """What runs: its parts, and the application that serves them over HTTP."""
+
+    settings: Settings
+    database: Database
+    directory: Directory
+    mappings: Mappings
+    metrics: Metrics
+    health: Health
+    receiver: Receiver
+    tell: Tell
+
+    def application(self) -> web.Application:
+        """Every route of this process."""
+        app = web.Application(client_max_size=LARGEST_BODY)
+        app.add_routes(self.receiver.routes())
+        app.add_routes(self.health.routes())
+        return app
+
+
+@contextlib.asynccontextmanager
+async def service(settings: Settings, *, logs: Logs, work: bool = True) -> AsyncIterator[Service]:
+    """Open everything; with `work`, map and deliver too. Raises ConnectorError where something is not right."""
+    vault, mappings = load_vault(settings), Mappings.load(settings)
+    metrics = Metrics()
+    tell = _tell_all(logs, metrics)
+    database = await open_database(settings.database_url, owner=True)
+    try:
+        await migrate(database)
+        directory = Directory(database, vault)
+        await directory.reload()
+        received, queued = Bell(), Bell()
+        health = Health(database, metrics, mappings_loaded=lambda: bool(mappings.catalog.entries))
+        receiver = Receiver(database, directory, tell=tell, bell=received.ring)
+        running = Service(settings, database, directory, mappings, metrics, health, receiver, tell)
+        schedule = Schedule(_jobs(running, received, queued), tell=tell)
+        schedule.start()
+        try:
+            async with _working(running, received, queued) if work else contextlib.nullcontext():
+                yield running
+        finally:
+            schedule.stop()
+    finally:
+        await database.close()
+
+
+def _tell_all(logs: Logs, metrics: Metrics) -> Tell:
+    def tell(fact: Fact) -> None:
+        metrics.count(fact)
+        logs.tell(fact)
+
+    return tell
+
+
+def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
+    jobs = {
+        "look for mapping": Job(1.0, received.ring),
+        "look for deliveries": Job(1.0, queued.ring),
+        "see changes": Job(0.5, running.directory.refresh_if_changed),
+    }
+    if isinstance(running.database, Postgres):
+        jobs["follow the clock"] = Job(60.0, running.database.follow_clock, jitter=5.0)
+    return jobs
+
+
+@contextlib.asynccontextmanager
+async def _working(running: Service, received: Bell, queued: Bell) -> AsyncIterator[None]:
+    """Mapping and delivery while this is open; then nothing new is begun, and what is in flight may finish."""
+    async with make_session(CONCURRENCY) as session:
+        mapper = Mapper(
+            running.database,
+            running.directory,
+            Names(),
+            lambda: running.mappings.catalog,
+            running.mappings.options,
+            running.tell,
+            received,
+            queued,
+        )
+        worker = Worker(running.database, running.directory, _courier(running, session), running.tell, queued)
+        running.metrics.gauge("deliveries_in_flight", "Deliveries being tried now.", lambda: worker.in_flight)
+        loops = [
+            asyncio.create_task(_loop(name, each, running.tell))
+            for name, each in (("map", mapper), ("deliver", worker))
+        ]
+        try:
+            yield
+        finally:
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            await worker.drain(DRAIN_S)
+
+
+async def _loop(name: str, stage: Mapper | Worker, tell: Tell) -> None:
+    """Run a stage for as long as the process lives: an error that nobody foresaw is told, and the stage goes on."""
+    while True:
+        try:
+            await stage.run()
+        except Exception as error:  # noqa: BLE001 - a stage that ended would stop everything behind it in silence
+            tell(StageFailed(name, error))
+            await asyncio.sleep(1.0)
+
+
+def _courier(running: Service, session: ClientSession) -> Courier:
+    override = running.settings.intercom_api_url
+
+    def base_url_for(region: str) -> str:
+        return override or base_url(region)
+
+    client = IntercomClient(session, version=running.settings.intercom_version, base_url_for=base_url_for)
+    return Courier(client, running.database.clock.now, secrets.token_bytes(16))
+
+
+@dataclass
+class Listening:
+    """The address that a service answers at."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """As a sender on this machine writes it."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+@contextlib.asynccontextmanager
+async def listening(running: Service, host: str, port: int) -> AsyncIterator[Listening]:
+    """Answer HTTP while this is open. No access log: it costs more than the answer; stages tell what happened."""
+    runner = web.AppRunner(
+        running.application(),
+        access_log=None,
+        auto_decompress=False,  # a signature is over the bytes that were sent; and no bomb is unpacked
+        keepalive_timeout=75.0,
+        handle_signals=False,
+        shutdown_timeout=10.0,
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise SettingsError(f"cannot listen on {host}:{port} (CONNECTOR_HOST, CONNECTOR_PORT): {error}") from None
+        address = runner.addresses[0]
+        yield Listening(address[0], address[1])
+        running.health.shutting_down = True
+    finally:
+        await runner.cleanup()
+
+
+async def until_told_to_stop(on_reload: Mappings, tell: Tell) -> None:
+    """Wait for SIGTERM or SIGINT; SIGHUP reads the mapping files anew. A second signal ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        stop.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    def reload() -> None:
+        try:
+            on_reload.reload()
+        except SettingsError as error:
+            tell(StageFailed("mappings", error))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    await stop.wait()
