@@ -1,0 +1,62 @@
+"""All entries, found by source and event type in constant time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any
+
+from connector.mapping.dialect import ANY, DIALECTS
+from connector.mapping.document import Event
+from connector.mapping.entry import Entry
+from connector.mapping.walk import outline
+
+_SAYS_NOTHING = ("description", "examples")
+
+
+class Catalog:
+    """A set of entries, in the order they were given; `digest` is equal for sets that behave equally."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.entries: tuple[Entry, ...] = tuple(entries)
+        self.digest = _digest(self.entries)
+        self._by_trigger: dict[tuple[str, str], tuple[Entry, ...]] = {}
+        for entry in self.entries:
+            for trigger in entry.triggers if entry.enabled else ():
+                key = (entry.source, trigger)
+                self._by_trigger[key] = (*self._by_trigger.get(key, ()), entry)
+
+    def select(self, source: str, event_type: str) -> tuple[Entry, ...]:
+        """The enabled entries for an event of this stored type; catch-alls only where nothing narrower is."""
+        if (dialect := DIALECTS.get(source)) is None:
+            return ()
+        trigger = dialect.normal(event_type)
+        if found := self._by_trigger.get((source, trigger)):
+            return found
+        for wider in dialect.wider(trigger):
+            if found := self._by_trigger.get((source, wider)):
+                return found
+        return ()
+
+    def triggers(self, source: str) -> tuple[str, ...]:
+        """The event types of `source` that enabled entries ask for, as they are compared; `*` among them for all."""
+        return tuple(sorted(trigger for known, trigger in self._by_trigger if known == source))
+
+    def get(self, entry_id: str) -> Entry | None:
+        """The entry of this id, enabled or not."""
+        return next((entry for entry in self.entries if entry.id == entry_id), None)
+
+    def catches_all(self, source: str) -> bool:
+        """Whether events of any type of `source` are asked for."""
+        return (source, ANY) in self._by_trigger
+
+
+def _digest(entries: Iterable[Entry]) -> str:
+    said = sorted(json.dumps([entry.id, entry.source, _behaviour(entry.definition)]) for entry in entries)
+    return blake2b("\n".join(said).encode(), digest_size=16).hexdigest()
+
+
+def _behaviour(event: Event) -> dict[str, Any]:
+    said: dict[str, Any] = outline(event)
+    return {key: value for key, value in said.items() if key not in _SAYS_NOTHING}

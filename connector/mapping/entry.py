@@ -1,0 +1,155 @@
+"""One event's rule, compiled: what `translate` runs and `catalog` selects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from connector.events import IdentifierKind
+from connector.mapping.closures import Evaluate
+from connector.mapping.contact import contact_finder
+from connector.mapping.context import Context, Json
+from connector.mapping.dates import exact_seconds
+from connector.mapping.dialect import DIALECTS, Dialect
+from connector.mapping.document import Defaults, Derive, Event, Example, Head, Keep
+from connector.mapping.expression import Expression
+from connector.mapping.metadata import Field, MetadataType, Write, each_writer
+from connector.mapping.metadata import field as metadata_field
+from connector.mapping.problem import Place
+from connector.mapping.sources import Convert, Find, as_it_is, finder
+from connector.mapping.text import text_of
+from connector.mapping.values import Item
+from connector.mapping.walk import expressions
+
+OVERLAID = "before"
+EXTRA_ROOTS = ("vars", OVERLAID, "received_at")
+"""What expressions see beside the payload's own keys."""
+
+Sources: TypeAlias = Item | tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A compiled rule.
+
+    `name` is the event's fixed name, None where `derive` makes one of the payload. `definition` is what was written,
+    with the document's defaults in it; `place` is where. `types` is each metadata key's type, in order.
+    """
+
+    id: str
+    source: str
+    triggers: tuple[str, ...]
+    name: str | None
+    enabled: bool
+    definition: Event
+    place: Place
+    contact: tuple[tuple[IdentifierKind, Find], ...]
+    metadata: tuple[Field, ...]
+    dialect: Dialect = field(repr=False)
+    when: Evaluate | None = None
+    derive: Find | None = None
+    once: Find | None = None
+    created_at: Find | None = None
+    vars: tuple[tuple[str, Find], ...] = ()
+    each: Write | None = None
+    extra_roots: frozenset[str] = frozenset()
+
+    @property
+    def description(self) -> str:
+        return self.definition.description or ""
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        return self.definition.examples
+
+    @property
+    def types(self) -> Mapping[str, MetadataType]:
+        return {one.key: one.type for one in self.metadata}
+
+
+def completed(event: Event, head: Head) -> Event:
+    """`event` with its document's contact and defaults where it has none of its own."""
+    defaults: Defaults = head.defaults
+    return event.model_copy(
+        update={
+            "enabled": defaults.enabled if event.enabled is None else event.enabled,
+            "contact": event.contact or head.contact,
+            "vars": {**defaults.vars, **event.vars},
+            "when": event.when or defaults.when,
+            "created_at": event.created_at or defaults.created_at,
+        }
+    )
+
+
+def entry_id(event: Event, source: str) -> str:
+    """What the entry is known by, whatever its file and place."""
+    if event.id is not None:
+        return event.id
+    return f"{source}:{fixed_name(event) or event.trigger[0]}"
+
+
+def fixed_name(event: Event) -> str | None:
+    """The event's name, where it is the same every time."""
+    match event.name:
+        case str() as name:
+            return name
+        case Keep(keep=name):
+            return name
+        case Derive():
+            return None
+
+
+def compile_entry(event: Event, source: str, place: Place) -> Entry:
+    """The completed `event` as an Entry; its expressions have been checked."""
+    dialect = DIALECTS[source]
+    extras = event.metadata.__pydantic_extra__
+    return Entry(
+        id=entry_id(event, source),
+        source=source,
+        triggers=tuple(dict.fromkeys(dialect.normal(trigger) for trigger in event.trigger)),
+        name=fixed_name(event),
+        enabled=event.enabled is not False,
+        definition=event,
+        place=place,
+        contact=tuple((kind, contact_finder(kind, found)) for kind, found in (event.contact or {}).items()),
+        metadata=tuple(metadata_field(key, value, dialect.unit) for key, value in extras.items()),
+        dialect=dialect,
+        when=event.when.evaluate if event.when else None,
+        derive=finder(event.name.derive, "name", _text) if isinstance(event.name, Derive) else None,
+        once=_optional(event.once, "once", _text),
+        created_at=_optional(event.created_at, "created_at", _moment),
+        vars=tuple((name, finder(found, f"vars.{name}", as_it_is)) for name, found in event.vars.items()),
+        each=each_writer(event.metadata.each, event.metadata.only) if event.metadata.each else None,
+        extra_roots=_extra_roots(event),
+    )
+
+
+def _optional(source: Sources | None, about: str, convert: Convert) -> Find | None:
+    return None if source is None else finder(source, about, convert)
+
+
+def _extra_roots(event: Event) -> frozenset[str]:
+    """Which of the roots beside the payload's own this event's expressions look at; all, where one takes the whole."""
+    used: set[str] = set()
+    for _loc, expression in expressions(event):
+        used |= _roots(expression)
+    return frozenset(used)
+
+
+def _roots(expression: Expression) -> set[str]:
+    if () in expression.reads:
+        return set(EXTRA_ROOTS)
+    return {names[0] for names in expression.reads} & set(EXTRA_ROOTS)
+
+
+def _text(value: Json, context: Context, about: str) -> str | None:
+    if (found := text_of(value)) is None:
+        context.note(about, "neither text nor a number")
+    return found
+
+
+def _moment(value: Json, context: Context, about: str) -> float | None:
+    if (moment := exact_seconds(value)) is None:
+        context.note(about, "no moment that can be read")
+    return moment

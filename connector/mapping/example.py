@@ -1,0 +1,103 @@
+"""An entry's examples: what a payload has to become, and how far what it became differs from that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from connector.events import IntercomEvent, SourceEvent
+from connector.mapping.context import Json, Options
+from connector.mapping.document import Example, Gives
+from connector.mapping.entry import Entry
+from connector.mapping.problem import Place
+from connector.mapping.translate import Skipped, translate
+
+_A_DAY = 86_400
+_SOME_DAY = 1_767_225_600
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One example that was run: what its payload became (None where it could not be read) and all differences."""
+
+    entry: Entry
+    place: Place
+    payload: str
+    became: IntercomEvent | Skipped | None
+    differences: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.differences
+
+
+def run(entry: Entry, example: Example, payload: Mapping[str, Any], options: Options) -> Ran:
+    """`example` of `entry`, on or off, with its `payload`."""
+    became = became_of(entry, payload, options, received_at=example.received_at, names=example.names)
+    differences = (*_trigger_differs(entry, payload), *_differences(example.gives, became))
+    return Ran(entry, entry.place, example.file or "payload", became, differences)
+
+
+def became_of(
+    entry: Entry,
+    payload: Mapping[str, Any],
+    options: Options,
+    *,
+    received_at: int | None = None,
+    names: Mapping[str, str] | None = None,
+) -> IntercomEvent | Skipped:
+    """What `entry`, on or off, makes of `payload`, received the day after it happened unless told."""
+    dialect = entry.dialect
+    if received_at is None:
+        happened = dialect.happened(payload, _SOME_DAY)
+        received_at = _SOME_DAY if happened is None else int(happened) + _A_DAY
+    event = SourceEvent(entry.source, "example", dialect.type_of(payload), b"")
+    known = (names or {}).get
+    return translate(
+        event, payload, replace(entry, enabled=True), received_at=received_at, names=known, options=options
+    )
+
+
+def _trigger_differs(entry: Entry, payload: Mapping[str, Any]) -> Iterator[str]:
+    trigger = entry.dialect.normal(shown := entry.dialect.type_of(payload))
+    if not {trigger, *entry.dialect.wider(trigger)} & set(entry.triggers):
+        yield f"trigger: the payload is `{shown}`, which is none of `{', '.join(entry.definition.trigger)}`"
+
+
+def _differences(gives: Gives | str | None, became: IntercomEvent | Skipped) -> Iterator[str]:
+    match gives, became:
+        case Gives(), IntercomEvent():
+            yield from _event_differs(gives, became)
+        case str(), IntercomEvent():
+            yield f"becomes `{became.name}` instead of nothing"
+        case ((Gives() | None), Skipped(reason=reason)):
+            yield f"becomes nothing ({reason})"
+
+
+def _event_differs(gives: Gives, became: IntercomEvent) -> Iterator[str]:
+    for what in ("name", "created_at", "once"):
+        wanted = getattr(gives, what)
+        if wanted is not None and wanted != getattr(became, what):
+            yield _differs(what, getattr(became, what), wanted)
+    contact = {identifier.kind: identifier.value for identifier in became.contact}
+    for kind, wanted in (gives.contact or {}).items():
+        if contact.get(kind) != wanted:
+            yield _differs(f"contact.{kind.value}", contact.get(kind), wanted)
+    for key, wanted in (gives.metadata or {}).items():
+        found = became.metadata.get(key)
+        if not _same(found, wanted):
+            yield _differs(f"metadata.{key}", found, wanted)
+
+
+def _same(found: Json, wanted: Json) -> bool:
+    """Equal in value and kind: 1 is neither true nor "1", and 2.0 is 2 to JSON."""
+    return found == wanted and isinstance(found, bool) is isinstance(wanted, bool)
+
+
+def _differs(what: str, found: Json, wanted: Json) -> str:
+    return f"{what} is {_shown(found)} instead of {_shown(wanted)}"
+
+
+def _shown(value: Json) -> str:
+    return "absent" if value is None else repr(value)

@@ -1,0 +1,89 @@
+"""Folders of mapping files → a catalogue, and the one in use, which only a set without errors replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from connector.errors import SettingsError, UsageError
+from connector.mapping.assembly import assemble
+from connector.mapping.catalog import Catalog
+from connector.mapping.context import METADATA_KEYS
+from connector.mapping.problem import Problem
+from connector.mapping.reading import Read, read_document
+from connector.mapping.review import Checks
+from connector.mapping_files.yaml_nodes import read_nodes
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The entries of some folders. Where `ok` is false there are errors, and `catalog` lacks what they stand in."""
+
+    catalog: Catalog
+    problems: tuple[Problem, ...]
+    folders: tuple[Path, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(problem.warning for problem in self.problems)
+
+
+class Mappings:
+    """The catalogue in use: read again when asked, and replaced only by one without errors."""
+
+    def __init__(self, folders: Sequence[Path], checks: Checks | None = None) -> None:
+        """Raises SettingsError where the files are wrong from the start."""
+        self._folders = tuple(folders)
+        self._checks = checks
+        loaded = load(self._folders, checks)
+        if not loaded.ok:
+            first = next(problem for problem in loaded.problems if not problem.warning)
+            raise SettingsError(f"the mapping files have mistakes, see `connector mappings check`; the first: {first}")
+        self.catalog = loaded.catalog
+
+    def reload(self) -> Loaded:
+        """What the files say now; `catalog` follows if there are no errors, and stays as it was otherwise."""
+        loaded = load(self._folders, self._checks)
+        if loaded.ok:
+            self.catalog = loaded.catalog
+        return loaded
+
+
+def shipped_folder() -> Path:
+    """The catalogue that comes with the package: inside the wheel, or beside the package in a checkout."""
+    package = Path(__file__).parent.parent
+    inside = package / "mappings"
+    return inside if inside.is_dir() else package.parent / "mappings"
+
+
+def load(folders: Sequence[Path], checks: Checks | None = None) -> Loaded:
+    """The files of `folders`, each folder laid over those before it by entry id. Raises UsageError for no folder."""
+    layers: list[list[Read]] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"there is no folder {folder}")
+        layers.append([read for path in mapping_files(folder) for read in read_file(path, checks)])
+    catalog, problems = assemble(layers)
+    problems += [problem for layer in layers for read in layer for problem in read.problems]
+    return Loaded(catalog, tuple(sorted(problems)), tuple(folders))
+
+
+def check(folders: Sequence[Path], metadata_keys: int = METADATA_KEYS) -> Loaded:
+    """As `load`, and event names are looked up in a dictionary: for authors, not for a running service."""
+    return load(folders, Checks(metadata_keys, english=True))
+
+
+def mapping_files(folder: Path) -> list[Path]:
+    """The mapping files below `folder`, by name; hidden ones are passed over."""
+    found = (path for path in folder.rglob("*") if path.suffix in _SUFFIXES and path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def read_file(path: Path, checks: Checks | None = None) -> list[Read]:
+    """The documents of one file, and one without entries for what cannot be read as YAML."""
+    roots, problems = read_nodes(str(path), path.read_bytes())
+    reads = [read_document(str(path), root, checks or Checks()) for root in roots]
+    return [*reads, Read(problems=problems)] if problems else reads

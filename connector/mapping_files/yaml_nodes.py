@@ -1,0 +1,184 @@
+"""YAML text → nodes that know where they stand. The only home of yaml.
+
+Strict: YAML 1.2's core schema, UTF-8, at most 256 KiB; no tags, anchors, aliases, duplicate keys, keys that are no
+text, nor tabs to indent with. Built from the parser's events, so that nothing is nested or repeated before it is
+refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from connector.mapping.problem import Problem
+from connector.mapping.syntax import Node, Scalar, core
+
+MAX_FILE = 256 * 1024
+MAX_DEPTH = 32
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAB_INDENT = re.compile(r"^ *\t", re.MULTILINE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_QUOTE = "put the whole value in double quotes"
+_REMEDIES = (
+    ("cannot start any token", f"a value cannot begin with this letter: {_QUOTE}"),
+    ("expected ',' or", f"inside {{…}} or […] an expression ends at [ ] {{ }} or a comma: {_QUOTE}"),
+    ("alias", f"a value cannot begin with *: {_QUOTE}"),
+    ("anchor", f"a value cannot begin with &: {_QUOTE}"),
+    ("mapping values are not allowed", f"line up the keys; a value that holds `: ` wants quotes: {_QUOTE}"),
+    ("end of stream", "close the quotation mark or bracket that is open here"),
+    ("expected key", f"line up the keys; a value that begins with a quote ends with it: {_QUOTE}"),
+    ("tag", f"a value cannot begin with !: {_QUOTE}"),
+    ("block", f"line up the keys; a value that begins with a quote ends with it: {_QUOTE}"),
+)
+
+
+def read_nodes(file: str, body: bytes) -> tuple[list[Node], list[Problem]]:
+    """The documents in `body`, and what is wrong with its YAML; a mistake of syntax ends the reading."""
+    reader = _Reader(file)
+    text = reader.text(body)
+    if text is not None:
+        reader.read(text)
+    return reader.roots, reader.problems
+
+
+@dataclass(slots=True)
+class _Open:
+    """A mapping or list that is being read; `key` is the one whose value comes next."""
+
+    node: Node
+    key: str | None = None
+
+
+class _TooDeep(Exception):
+    """The file nests more than any mapping does."""
+
+
+@dataclass(slots=True)
+class _Reader:
+    file: str
+    roots: list[Node] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    _open: list[_Open] = field(default_factory=list)
+
+    def text(self, body: bytes) -> str | None:
+        """`body` as text that may be YAML."""
+        if len(body) > MAX_FILE:
+            self._add(1, 1, f"a file of {len(body) // 1024} KiB", f"split it: {MAX_FILE // 1024} KiB are allowed")
+            return None
+        try:
+            text = body.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = body.count(b"\n", 0, error.start) + 1
+            self._add(line, 1, "text that is not UTF-8", "save the file as UTF-8")
+            return None
+        if found := _TAB_INDENT.search(text):
+            self._add_at(text, found.end() - 1, "a tab", "indent with spaces")
+        elif found := _CONTROL.search(text):
+            self._add_at(text, found.start(), "a control character", "take it out")
+        return None if self.problems else text
+
+    def read(self, text: str) -> None:
+        """Builds the documents of `text`."""
+        loader = _Loader(text)
+        try:
+            while loader.check_event():
+                self._take(loader.get_event())
+        except yaml.MarkedYAMLError as error:
+            what = " ".join(part for part in (error.context, error.problem) if part)
+            remedy = next((remedy for said, remedy in _REMEDIES if said in what), "look at quotes and indent here")
+            self._add(*_spot(error.problem_mark), f"no YAML: {what}", remedy)
+        except _TooDeep:
+            top = self._open[-1].node
+            self._add(top.line, top.column, f"nested more than {MAX_DEPTH} deep", "write it flatter")
+
+    def _take(self, event: yaml.Event) -> None:
+        match event:
+            case yaml.ScalarEvent():
+                self._scalar(event)
+            case yaml.MappingStartEvent():
+                self._begin(event, {})
+            case yaml.SequenceStartEvent():
+                self._begin(event, [])
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                self._open.pop()
+            case yaml.AliasEvent():
+                self._refuse(
+                    event, f"an alias, `*{event.anchor}`", f"repeat the value; if it is an expression, {_QUOTE}"
+                )
+                self._put(_node(event, None))
+
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
+        self._plainly(event)
+        top = self._open[-1] if self._open else None
+        if top is not None and top.key is None and isinstance(top.node.value, dict):
+            self._key(event, top)
+            return
+        quoted = event.style in ("'", '"')
+        node = _node(event, event.value if event.style else core(event.value))
+        end_line, end_column = _spot(event.end_mark)
+        node.verbatim = end_line == node.line and end_column - node.column == len(event.value) + 2 * quoted
+        node.column += quoted and node.verbatim
+        self._put(node)
+
+    def _key(self, event: yaml.ScalarEvent, top: _Open) -> None:
+        """The next key of the mapping on top; a second one of the same name keeps the first one's value."""
+        key, keys = event.value, top.node.keys
+        if key in keys:
+            remedy = f"take one out; the first is in line {keys[key][0]}"
+            self._refuse(event, f"`{key}` is here twice", remedy)
+        keys.setdefault(key, _spot(event.start_mark))
+        top.key = key
+
+    def _begin(self, event: yaml.CollectionStartEvent, value: dict[str, Node] | list[Node]) -> None:
+        self._plainly(event)
+        if len(self._open) >= MAX_DEPTH:
+            raise _TooDeep
+        top = self._open[-1] if self._open else None
+        if top is not None and top.key is None and isinstance(top.node.value, dict):
+            self._refuse(event, "a key that is no text", f"if it is an expression, {_QUOTE}")
+            top.key = f"?{len(top.node.keys)}"
+        node = _node(event, value)
+        self._put(node)
+        self._open.append(_Open(node))
+
+    def _put(self, node: Node) -> None:
+        """`node` into what is open, or among the documents."""
+        if not self._open:
+            self.roots.append(node)
+            return
+        top = self._open[-1]
+        if isinstance(top.node.value, list):
+            top.node.value.append(node)
+        elif isinstance(top.node.value, dict):
+            if top.key is not None:
+                top.node.value.setdefault(top.key, node)
+            top.key = None
+
+    def _plainly(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
+        if event.tag is not None:
+            self._refuse(event, f"a tag, `{event.tag}`", f"take it out; if it is an expression, {_QUOTE}")
+        if event.anchor is not None:
+            self._refuse(event, f"an anchor, `&{event.anchor}`", f"take it out; if it is an expression, {_QUOTE}")
+
+    def _refuse(self, event: yaml.NodeEvent, what: str, remedy: str) -> None:
+        self._add(*_spot(event.start_mark), what, remedy)
+
+    def _add_at(self, text: str, offset: int, what: str, remedy: str) -> None:
+        line_start = text.rfind("\n", 0, offset) + 1
+        self._add(text.count("\n", 0, offset) + 1, offset - line_start + 1, what, remedy)
+
+    def _add(self, line: int, column: int, what: str, remedy: str) -> None:
+        self.problems.append(Problem(self.file, line, column, what, remedy))
+
+
+def _node(event: yaml.NodeEvent, value: Scalar | list[Node] | dict[str, Node]) -> Node:
+    return Node(*_spot(event.start_mark), value)
+
+
+def _spot(mark: Any) -> tuple[int, int]:  # noqa: ANN401 - one of yaml's two mark types, or None
+    """Line and column, from 1, of a mark of the parser's."""
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
