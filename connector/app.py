@@ -26,6 +26,7 @@ from connector.inbox.receive import Receiver
 from connector.intercom.client import IntercomClient, base_url, make_session
 from connector.mapping.catalog import Catalog
 from connector.mapping.context import Options
+from connector.mapping.review import Checks
 from connector.mapping_files import load, shipped_folder
 from connector.names import Names
 from connector.outbox.bell import Bell
@@ -74,7 +75,7 @@ class Mappings:
 
 def _catalog(settings: Settings) -> Catalog:
     folders = [shipped_folder(), *([settings.mappings_dir] if settings.mappings_dir else [])]
-    loaded = load(folders, metadata_keys=settings.metadata_keys)
+    loaded = load(folders, Checks(metadata_keys=settings.metadata_keys))
     if not loaded.ok:
         mistakes = "\n".join(str(problem) for problem in loaded.problems)
         raise SettingsError(f"the mapping files have mistakes (`connector mappings check` shows them too):\n{mistakes}")
