@@ -11,7 +11,6 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
@@ -19,17 +18,10 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 from connector.database.tables import endpoints
 from connector.errors import UsageError
 from connector.workspaces import changes
+from connector.workspaces.modes import EndpointMode
 from connector.workspaces.vault import Place, Vault
 
 TOKEN_BYTES = 32
-
-
-class EndpointMode(StrEnum):
-    """Which events an endpoint takes; those of the other mode are ignored as `wrong_mode`."""
-
-    LIVE = "live"
-    TEST = "test"
-    ANY = "any"
 
 
 @dataclass(frozen=True, slots=True)

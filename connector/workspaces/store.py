@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, case, insert, select, update
@@ -17,44 +16,9 @@ from sqlalchemy import Connection, Row, case, insert, select, update
 from connector.database.tables import workspaces
 from connector.errors import UsageError
 from connector.workspaces import changes, endpoints
+from connector.workspaces.modes import Mode as Mode
+from connector.workspaces.modes import Region as Region
 from connector.workspaces.vault import Place, Vault
-
-
-class Mode(StrEnum):
-    """What a workspace's deliveries may do.
-
-    (added) ──► live, watching
-    watching, trying, live ──► each other                by an operator
-        ├──► paused ──────────────────► what it was      resumed by an operator
-        ├──► needs_reauthorization ───► what it was      Intercom refused the token; a new one, or resumed
-        └──► removed ─────────────────► live, watching   added again
-    """
-
-    WATCHING = "watching"
-    """Mapped and shown, nothing sent."""
-    TRYING = "trying"
-    """Sent for the listed contacts only."""
-    LIVE = "live"
-    """Sent."""
-    PAUSED = "paused"
-    """Held back by an operator."""
-    NEEDS_REAUTHORIZATION = "needs_reauthorization"
-    """Held back until there is a token that Intercom takes."""
-    REMOVED = "removed"
-    """Its secrets are erased; late webhooks are answered and dropped."""
-
-    @property
-    def stopped(self) -> bool:
-        """Whether it is an interruption of another mode."""
-        return self in (Mode.PAUSED, Mode.NEEDS_REAUTHORIZATION, Mode.REMOVED)
-
-
-class Region(StrEnum):
-    """Where Intercom keeps the workspace's data."""
-
-    US = "us"
-    EU = "eu"
-    AU = "au"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from connector.database.engine import Database
 from connector.database.tables import endpoints as table
 from connector.errors import SecretError, UsageError
 from connector.workspaces import endpoints, store
-from connector.workspaces.endpoints import Endpoint, EndpointMode, NewEndpoint
+from connector.workspaces.endpoints import Endpoint, NewEndpoint
+from connector.workspaces.modes import EndpointMode
 from connector.workspaces.store import Installation, Workspace
 from connector.workspaces.vault import Key, Vault, new_key
 
