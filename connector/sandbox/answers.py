@@ -71,6 +71,5 @@ def error_response(refused: Refused) -> web.Response:
 
 
 def json_response(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """`body` as JSON, non-ASCII characters as they are."""
-    text = json.dumps(body, ensure_ascii=False)
-    return web.Response(text=text, status=status, headers=headers, content_type="application/json")
+    """`body` as JSON, in ASCII: senders may have put lone surrogates into it."""
+    return web.Response(text=json.dumps(body), status=status, headers=headers, content_type="application/json")

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from connector.sandbox.answers import Refused
 from connector.sandbox.contacts import Contact
+from connector.sandbox.event_request import NOT_SECONDS, whole_number
 
 DEEPEST = 2
 MOST_FILTERS = 15
@@ -26,11 +27,12 @@ TEXT_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "!=": lambda have, want: have != want,
     "IN": lambda have, want: have in want,
     "NIN": lambda have, want: have not in want,
-    "~": lambda have, want: want in (have or ""),
-    "!~": lambda have, want: want not in (have or ""),
-    "^": lambda have, want: (have or "").startswith(want),
-    "$": lambda have, want: (have or "").endswith(want),
+    "~": lambda have, want: want in _text(have),
+    "!~": lambda have, want: want not in _text(have),
+    "^": lambda have, want: _text(have).startswith(want),
+    "$": lambda have, want: _text(have).endswith(want),
 }
+PARTIAL = frozenset({"~", "!~", "^", "$"})
 DATE_OPERATORS: Mapping[str, Callable[[date, date], bool]] = {
     "=": lambda have, want: have == want,
     ">": lambda have, want: have > want,
@@ -123,7 +125,7 @@ def _filter(query: object, reader: Reader) -> Test | Refused:
     compare = TEXT_OPERATORS.get(operator) if isinstance(operator, str) else None
     if compare is None or (operator in ("IN", "NIN")) != isinstance(value, list):
         return _bad_operator(field, operator)
-    if operator in ("~", "!~", "^", "$") and not isinstance(value, str):
+    if operator in PARTIAL and (field in BOOLEAN_FIELDS or not isinstance(value, str)):
         return _bad_operator(field, operator)
     want = reader.wanted(field, value)
     return lambda contact: compare(reader.value(contact, field), want)
@@ -133,15 +135,20 @@ def _date_filter(field: str, operator: object, value: object, reader: Reader) ->
     compare = DATE_OPERATORS.get(operator) if isinstance(operator, str) else None
     if compare is None:
         return _bad_operator(field, operator)
-    if not isinstance(value, int | str) or not str(value).isdigit():
+    seconds = whole_number(value)
+    if seconds is None or seconds >= NOT_SECONDS:
         return Refused(400, "parameter_invalid", f"{field} is compared with a Unix timestamp")
-    day = reader.day(int(value))
+    day = reader.day(seconds)
 
     def test(contact: Contact) -> bool:
-        seconds = getattr(contact, field)
-        return seconds is not None and compare(reader.day(seconds), day)
+        have = getattr(contact, field)
+        return have is not None and compare(reader.day(have), day)
 
     return test
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _bad_field(field: object) -> Refused:

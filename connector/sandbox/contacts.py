@@ -44,14 +44,14 @@ class Contact:
 
 
 # What POST and PUT /contacts may set, and of which type it has to be.
-WRITABLE: Mapping[str, type | tuple[type, ...]] = {
+WRITABLE: Mapping[str, type] = {
     "role": str,
     "external_id": str,
     "email": str,
     "name": str,
     "phone": str,
-    "owner_id": (str, int),
-    "avatar": (str, dict),
+    "owner_id": str,
+    "avatar": str,
     "signed_up_at": int,
     "last_seen_at": int,
     "unsubscribed_from_emails": bool,
@@ -76,8 +76,6 @@ class Contacts:
         """A new contact, unless one with those details is there already."""
         if not any(fields.get(name) for name in ("email", "external_id", "role")):
             return missing("email")
-        if fields.get("email_verified") is not None and not fields.get("email"):
-            return invalid("email_verified", "email_verified must be sent together with an email")
         if refused := _fields_refused(fields):
             return refused
         new = Contact(
@@ -227,8 +225,10 @@ def _gone(survivor: str) -> Refused:
 def _fields_refused(fields: Mapping[str, Any]) -> Refused | None:
     for name, kind in WRITABLE.items():
         value = fields.get(name)
-        if value is not None and not isinstance(value, kind):
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)):
             return invalid(name, f"{name} is of the wrong type")
+    if fields.get("email_verified") is not None and not fields.get("email"):
+        return invalid("email_verified", "email_verified must be sent together with an email")
     if fields.get("role") not in (None, *ROLES):
         return invalid("role", "role must be user or lead")
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, NoReturn
 
@@ -14,6 +15,7 @@ from connector.sandbox.answers import Refused, invalid, missing
 IdentifierKind = Literal["id", "user_id", "email"]
 # Intercom says this order for contacts; for events it is not stated.
 PRECEDENCE: tuple[IdentifierKind, ...] = ("id", "user_id", "email")
+LONGEST_NUMBER = 15
 NOT_SECONDS = 10**11  # the year 5138; anything above is milliseconds
 
 
@@ -41,6 +43,14 @@ def json_object(body: bytes) -> dict[str, Any] | Refused:
     except (ValueError, RecursionError):
         return Refused(400, "parameter_invalid", "invalid JSON")
     return value if isinstance(value, dict) else Refused(400, "parameter_invalid", "the body is not a JSON object")
+
+
+def whole_number(value: object) -> int | None:
+    """`value`, or the number its digits spell, if that is a whole number of at most fifteen digits."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= LONGEST_NUMBER:
+        return int(value)
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**LONGEST_NUMBER
+    return value if fits and isinstance(value, int) else None
 
 
 def read_submission(body: bytes, *, metadata_keys: int) -> Submission | Refused:
@@ -86,4 +96,10 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+def _finite(digits: str) -> float:
+    if not math.isfinite(number := float(digits)):
+        raise ValueError(f"{digits[:20]} is too large a number")
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)

@@ -31,7 +31,7 @@ class FaultKind(StrEnum):
 
 
 class Fault(BaseModel):
-    """One scripted fault. Without more it answers 500 to the next POST /events.
+    """One scripted fault. Without more it answers 500 to the next call of /events.
 
     Of the calls that match `method`, `path`, `workspace` and `containing` it lets `skip` pass, then hits one in
     `every`, `times` times; with `seconds` it ends that long after it was set, and `times` is unlimited unless given.
@@ -40,7 +40,7 @@ class Fault(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: FaultKind = FaultKind.STATUS
-    method: str | None = Field(default="POST", description="null: any")
+    method: str | None = Field(default=None, description="null: any")
     path: str = Field(default="/events", description="exact, or a beginning followed by *")
     workspace: str | None = Field(default=None, description="app id; null: any")
     containing: str | None = Field(default=None, description="text in the request's body; not for kind reset")

@@ -11,7 +11,7 @@ from connector.sandbox import intercom_contacts as contacts
 from connector.sandbox.answers import Refused, invalid, json_response, missing
 from connector.sandbox.contacts import Contact
 from connector.sandbox.data_events import ReceivedEvent, Summary
-from connector.sandbox.event_request import NOT_SECONDS, IdentifierKind, json_object, normal_name, read_submission
+from connector.sandbox.event_request import IdentifierKind, json_object, normal_name, read_submission, whole_number
 from connector.sandbox.gate import IntercomHandler, Visit, guarded
 from connector.sandbox.settings import Scope
 from connector.sandbox.state import State
@@ -97,14 +97,13 @@ async def show_me(visit: Visit) -> web.Response:
 
 
 def _event_page(visit: Visit, contact: Contact, *, asked_by: str) -> web.Response | Refused:
-    numbers: dict[str, int | None] = {}
+    query = visit.request.query
     for name in ("per_page", "before", "since"):
-        text = visit.request.query.get(name)
-        if text is not None and not text.isdigit():
+        if name in query and whole_number(query[name]) is None:
             return invalid(name, f"{name} must be an integer")
-        numbers[name] = int(text) if text else None
-    events = visit.workspace.events.listed(contact.id, now=visit.now, before=numbers["before"], since=numbers["since"])
-    per_page = numbers["per_page"] or DEFAULT_PER_PAGE
+    before, since = whole_number(query.get("before")), whole_number(query.get("since"))
+    events = visit.workspace.events.listed(contact.id, now=visit.now, before=before, since=since)
+    per_page = whole_number(query.get("per_page")) or DEFAULT_PER_PAGE
     page = events[:per_page]
     body = {
         "type": "event.list",
@@ -164,15 +163,11 @@ def _summaries(sent: object) -> list[Summary] | Refused:
     for item in sent if isinstance(sent, list) else [sent]:
         if not isinstance(item, dict) or not isinstance(item.get("event_name"), str):
             return missing("event_summaries")
-        count, first, last = (_whole(item.get(name)) for name in ("count", "first", "last"))
+        count, first, last = (whole_number(item.get(name)) for name in ("count", "first", "last"))
         if count is None or first is None or last is None:
             return invalid("event_summaries", "count, first and last must be integers")
         summaries.append(Summary(normal_name(item["event_name"]), count, first, last))
     return summaries
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < NOT_SECONDS else None
 
 
 def _iso(seconds: int) -> str:

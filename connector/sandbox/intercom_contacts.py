@@ -83,12 +83,13 @@ async def search(visit: Visit) -> web.Response | Refused:
     if isinstance(found, Refused):
         return found
     found = sort(found, sent.get("sort"))
-    return found if isinstance(found, Refused) else _page(visit, found, sent.get("pagination") or {})
+    return found if isinstance(found, Refused) else _page(visit, found, sent.get("pagination"))
 
 
-def _page(visit: Visit, found: list[Contact], paging: dict[str, Any]) -> web.Response | Refused:
+def _page(visit: Visit, found: list[Contact], asked: object) -> web.Response | Refused:
+    paging = asked if isinstance(asked, dict) else {}
     per_page, after = paging.get("per_page", DEFAULT_PER_PAGE), paging.get("starting_after")
-    if not isinstance(per_page, int) or not 1 <= per_page <= MOST_PER_PAGE:
+    if isinstance(per_page, bool) or not isinstance(per_page, int) or not 1 <= per_page <= MOST_PER_PAGE:
         return invalid("per_page", f"per_page must be between 1 and {MOST_PER_PAGE}")
     ids = [contact.id for contact in found]
     if after is not None and after not in ids:

@@ -31,7 +31,8 @@ def page_routes(state: State) -> list[web.RouteDef]:
     """The page and its style sheet."""
 
     async def show(_: web.Request) -> web.Response:
-        return web.Response(text=render(state), content_type="text/html", headers=HEADERS)
+        body = render(state).encode("utf-8", "replace")  # metadata may hold lone surrogates
+        return web.Response(body=body, content_type="text/html", charset="utf-8", headers=HEADERS)
 
     async def style(_: web.Request) -> web.Response:
         return web.Response(text=STYLE.read_text(encoding="utf-8"), content_type="text/css", headers=HEADERS)
@@ -103,7 +104,7 @@ def _metadata(metadata: Mapping[str, Any], types: Mapping[str, str]) -> Html:
 def _value(value: Any, kind: str) -> object:  # noqa: ANN401 - metadata is any JSON value
     match kind:
         case "monetary amount":
-            return f"{value['amount'] / 100:,.2f} {value['currency'].upper()}"
+            return f"{value['amount'] // 100:,}.{value['amount'] % 100:02} {value['currency'].upper()}"
         case "rich link":
             return _link(value["url"], value["value"])
         case "link" | "image":
@@ -123,5 +124,5 @@ def _link(url: str, text: str) -> Html | str:
 def _utc(seconds: int) -> str:
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, OSError):
         return str(seconds)

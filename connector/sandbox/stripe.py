@@ -12,6 +12,8 @@ from typing import Any
 from connector.errors import UsageError
 from connector.sandbox.settings import StripeKey
 
+OBJECT_KEYS = frozenset({"id", "object"})
+EVENT_KEYS = OBJECT_KEYS | {"type", "created", "data"}
 KEPT_SECONDS = 30 * 24 * 3600  # Stripe lists events of the last 30 days
 
 
@@ -40,7 +42,13 @@ class StripeAccount:
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def load(self, thing: dict[str, Any]) -> None:
-        """Take in an event, with the object it carries, or an object. A thing known by its id is replaced."""
+        """Take in an event, with the object it carries, or an object. A thing known by its id is replaced.
+
+        Raises UsageError for what is neither.
+        """
+        needed = EVENT_KEYS if thing.get("object") == "event" else OBJECT_KEYS
+        if not needed <= thing.keys():
+            raise UsageError(f"this is neither a Stripe event nor an object: {', '.join(sorted(thing))}")
         if thing["object"] != "event":
             self.objects[thing["id"]] = thing
             return
