@@ -194,7 +194,7 @@ def _about_the_event(status: int, said: _Said) -> Outcome | None:
             return ContactNotFound(code=code, words=words)
         case 409:
             return SeveralContacts(code=code, words=words)
-        case 400 | 413 | 422 if "active event names" in (words or "").lower():
+        case 422 if "active event names" in (words or "").lower():
             return NameBudgetSpent(code=code, words=words)
         case 400 | 413 | 422:
             return Refused(code=code, words=words)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +13,8 @@ from jsonschema import Draft4Validator
 
 from connector.events import Identifier, IdentifierKind
 from connector.intercom.client import event_body, search_body
+from tests.conftest import shared
 
-OPENAPI = Path(__file__).parents[3] / "shared" / "data" / "intercom-openapi.yaml"
 ADA = Identifier(IdentifierKind.EMAIL, "ada@example.com")
 METADATA = {
     "price": {"amount": 1999, "currency": "usd"},
@@ -71,9 +70,7 @@ def test_a_number_that_is_none_is_our_own_mistake():
 
 @pytest.fixture(scope="module")
 def schemas() -> dict[str, Any]:
-    if not OPENAPI.exists():
-        pytest.skip("intercom-openapi.yaml is not beside the checkout")
-    document = yaml.load(OPENAPI.read_text("utf-8"), Loader=yaml.CSafeLoader)
+    document = yaml.load(shared("intercom-openapi.yaml").read_text("utf-8"), Loader=yaml.CSafeLoader)
     # The stable description types every value of the metadata as text; its preview, and the API, take any.
     document["components"]["schemas"]["create_data_event_request"]["properties"]["metadata"].pop("additionalProperties")
     return document

@@ -44,6 +44,25 @@ def test_no_answer_whatever_its_bytes_makes_reading_it_fail(status: int, headers
         assert 1_000 <= outcome.until_ms - NOW <= 900_000
 
 
+@pytest.mark.parametrize(
+    ("status", "name", "ambiguous"),
+    [
+        (199, "unknown", True),
+        (299, "unknown", True),
+        (300, "redirected", True),
+        (399, "redirected", True),
+        (402, "unknown", False),
+        (499, "unknown", False),
+        (500, "server_error", True),
+        (599, "server_error", True),
+        (600, "unknown", True),
+    ],
+)
+def test_a_status_that_is_in_no_list_counts_by_its_hundreds(status: int, name: str, ambiguous: bool):
+    outcome = read(Answer(status), now_ms=NOW)
+    assert (outcome.name, outcome.ambiguous) == (name, ambiguous)
+
+
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 30_000, b"9" * 60_000, b"\xff" * 65_536, b"\x00" * 65_536])
 def test_a_hostile_body_is_read_as_no_words_or_few(body: bytes):
     outcome = read(Answer(400, {}, body), now_ms=NOW)
