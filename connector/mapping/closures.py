@@ -29,6 +29,7 @@ EVALUATION_ERRORS = (ValueError, TypeError, ArithmeticError, LookupError, Attrib
 
 _LONGEST_JOIN = 1_000_000
 _MISSING = (KeyError, TypeError, AttributeError)
+_NOT_THERE = (LookupError, TypeError)
 _SEQUENCES = ("subexpression", "index_expression", "pipe")
 _ORDERED = (int, float, str)
 _ORDERINGS = {"lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge}
@@ -73,6 +74,8 @@ def _path(steps: tuple[str | int, ...]) -> Evaluate:
             return lambda value, _context: value
         case (only,):
             return lambda value, _context: value.get(only) if isinstance(value, dict) else None
+        case (first, second, last):  # data.object.x, the most common by far
+            return _three_names(first, second, last)
         case _:
             return _named_path(steps[:-1], steps[-1])
 
@@ -89,15 +92,28 @@ def _named_path(first: tuple[str | int, ...], last: str | int) -> Evaluate:
     return evaluate
 
 
-def _indexed_path(steps: tuple[str | int, ...]) -> Evaluate:
+def _three_names(first: str | int, second: str | int, last: str | int) -> Evaluate:
     def evaluate(value: Json, _context: Context) -> Json:
-        for step in steps:
-            if isinstance(step, str):
-                value = value.get(step) if isinstance(value, dict) else None
-            elif isinstance(value, list) and -len(value) <= step < len(value):
+        try:
+            return value[first][second].get(last)
+        except _MISSING:
+            return None
+
+    return evaluate
+
+
+def _indexed_path(steps: tuple[str | int, ...]) -> Evaluate:
+    """An index is one into a list: JMESPath does not take letters out of text."""
+    walk = [(step, isinstance(step, int)) for step in steps]
+
+    def evaluate(value: Json, _context: Context) -> Json:
+        try:
+            for step, is_index in walk:
+                if is_index and not isinstance(value, list):
+                    return None
                 value = value[step]
-            else:
-                return None
+        except _NOT_THERE:
+            return None
         return value
 
     return evaluate

@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeAlias
 
 from jmespath.visitor import TreeInterpreter
 
+from connector.events import MetadataValue
+
 Json: TypeAlias = Any
 """A JSON value: text, number, boolean, None, list or dictionary of such."""
 
@@ -42,9 +44,9 @@ class Options:
 
 
 class Context:
-    """Shared by all expressions of one translation. `received_at` is Unix seconds."""
+    """Shared by all expressions of one translation. `received_at` is Unix seconds; `metadata` grows as it is found."""
 
-    __slots__ = ("interpreter", "names", "notes", "options", "payload", "received_at", "unit")
+    __slots__ = ("interpreter", "metadata", "names", "notes", "options", "payload", "received_at", "unit")
 
     def __init__(
         self, payload: Mapping[str, Any], received_at: int, names: Names, options: Options, unit: Unit
@@ -55,6 +57,7 @@ class Context:
         self.options = options
         self.unit = unit
         self.notes: list[str] = []
+        self.metadata: dict[str, MetadataValue] = {}
         self.interpreter: TreeInterpreter | None = None
 
     def note(self, about: str, what: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from connector.mapping import money
 from connector.mapping.context import Context, Json
-from connector.mapping.dates import seconds_of
+from connector.mapping.dates import MILLISECONDS, seconds_of
 from connector.mapping.functions import id_of
 from connector.mapping.text import MAX_TEXT, MAX_URL, cut, is_url, mended, sound, text_of
 
@@ -43,6 +43,8 @@ def number(value: Json, context: Context, key: str) -> int | float | None:
 
 def date(value: Json, context: Context, key: str) -> int | None:
     """A moment as Unix seconds."""
+    if type(value) is int and 0 < value < MILLISECONDS:
+        return value
     moment = seconds_of(value)
     if moment is None:
         refuse(value, context, key, "no moment that can be read")

@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 EARLIEST_EVENT = 978_307_200
 """2001-01-01: an event older than that is a clock that was never set."""
 
-_MILLISECONDS = 100_000_000_000
+MILLISECONDS = 100_000_000_000
+"""From here on a number counts milliseconds."""
+
 _LONGEST_TEXT = 40
 _EPOCH_DIGITS = range(9, 15)
 
@@ -36,9 +38,9 @@ def exact_seconds(value: object) -> float | None:
 
 
 def _from_number(value: float) -> float | None:
-    if not -_MILLISECONDS * 1000 < value < _MILLISECONDS * 1000:
+    if not -MILLISECONDS * 1000 < value < MILLISECONDS * 1000:
         return None
-    return value if -_MILLISECONDS < value < _MILLISECONDS else value / 1000
+    return value if -MILLISECONDS < value < MILLISECONDS else value / 1000
 
 
 def _from_text(text: str) -> float | None:

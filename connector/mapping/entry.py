@@ -14,7 +14,7 @@ from connector.mapping.dates import exact_seconds
 from connector.mapping.dialect import DIALECTS, Dialect
 from connector.mapping.document import Defaults, Derive, Event, Example, Head, Keep
 from connector.mapping.expression import Expression
-from connector.mapping.metadata import Field, MetadataType, Write, each_writer
+from connector.mapping.metadata import Field, MetadataType, each_finder
 from connector.mapping.metadata import field as metadata_field
 from connector.mapping.problem import Place
 from connector.mapping.sources import Convert, Find, as_it_is, finder
@@ -52,7 +52,7 @@ class Entry:
     once: Find | None = None
     created_at: Find | None = None
     vars: tuple[tuple[str, Find], ...] = ()
-    each: Write | None = None
+    each: Find | None = None
     extra_roots: frozenset[str] = frozenset()
 
     @property
@@ -120,7 +120,7 @@ def compile_entry(event: Event, source: str, place: Place) -> Entry:
         once=_optional(event.once, "once", _text),
         created_at=_optional(event.created_at, "created_at", _moment),
         vars=tuple((name, finder(found, f"vars.{name}", as_it_is)) for name, found in event.vars.items()),
-        each=each_writer(event.metadata.each, event.metadata.only) if event.metadata.each else None,
+        each=each_finder(event.metadata.each, event.metadata.only) if event.metadata.each else None,
         extra_roots=_extra_roots(event),
     )
 

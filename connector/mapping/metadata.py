@@ -1,4 +1,4 @@
-"""Intercom's eight metadata types: how each is found in a payload, fitted, and written under its key.
+"""Intercom's eight metadata types: how the value of each is found in a payload, and what a key says about its type.
 
 https://developers.intercom.com/docs/references/rest-api/api.intercom.io/data-events/createdataevent#metadata-object;
 what Intercom cannot show (booleans, null, lists, objects) is never sent.
@@ -6,36 +6,18 @@ what Intercom cannot show (booleans, null, lists, objects) is never sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias
 
-from connector.events import MetadataValue
 from connector.mapping import money
 from connector.mapping.context import Context, Json, Unit
-from connector.mapping.conversions import amount, date, leave_out, link, long_link, number, stripe_id, text
+from connector.mapping.conversions import amount, date, link, long_link, number, stripe_id, text
 from connector.mapping.keys import usable_key
-from connector.mapping.language import more_text
-from connector.mapping.sources import Convert, as_it_is, finder
-from connector.mapping.text import MAX_TEXT, cut, text_of
-from connector.mapping.values import (
-    Constant,
-    Date,
-    Image,
-    Item,
-    Join,
-    Link,
-    Money,
-    Number,
-    Source,
-    Text,
-    Value,
-)
-
-Out: TypeAlias = dict[str, MetadataValue]
-Write: TypeAlias = Callable[[Any, Context, Out], None]
-"""Finds a value from the root of evaluation and puts it into the metadata, or leaves it out. Never raises."""
+from connector.mapping.sources import Convert, Find, finder
+from connector.mapping.text import cut
+from connector.mapping.values import Constant, Date, Image, Join, Link, Money, Number, Source, Text, Value
+from connector.mapping.wording import joining, translation
 
 STRIPE_KEYS = ("stripe_customer", "stripe_invoice", "stripe_charge")
 DATE_ENDING = "_date"
@@ -56,11 +38,11 @@ class MetadataType(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """One key of an event's metadata."""
+    """One key of an event's metadata; `find` may put stand-ins under other keys into the context's metadata."""
 
     key: str
     type: MetadataType
-    write: Write
+    find: Find
 
 
 def key_type(key: str) -> MetadataType | None:
@@ -71,151 +53,105 @@ def key_type(key: str) -> MetadataType | None:
 
 
 def field(key: str, value: Value, unit: Unit) -> Field:
-    """The way to write `value` under `key`; `unit` is what the source counts money in."""
+    """The way to find `value` for `key`; `unit` is what the source counts money in."""
     match value:
         case Money():
-            return Field(key, MetadataType.MONEY, _write_money(key, value, value.unit or unit))
+            return Field(key, MetadataType.MONEY, _money_finder(key, value, value.unit or unit))
         case Link(title=None):
-            return Field(key, MetadataType.LINK, _write(key, value.link, link, in_link=True))
+            return Field(key, MetadataType.LINK, finder(value.link, key, link, in_link=True))
         case Link():
-            return Field(key, MetadataType.RICH_LINK, _write_rich_link(key, value))
+            return Field(key, MetadataType.RICH_LINK, _rich_link_finder(key, value))
         case Image():
-            return Field(key, MetadataType.IMAGE, _write(key, value.image, link, in_link=True))
+            return Field(key, MetadataType.IMAGE, finder(value.image, key, link, in_link=True))
         case Number():
-            return Field(key, MetadataType.NUMBER, _write(key, value.number, number))
+            return Field(key, MetadataType.NUMBER, finder(value.number, key, number))
         case Date():
-            return Field(key, MetadataType.DATE, _write(key, value.date, date))
+            return Field(key, MetadataType.DATE, finder(value.date, key, date))
         case Text():
-            return Field(key, MetadataType.TEXT, _write(key, value.text, _translation(value)))
+            return Field(key, MetadataType.TEXT, finder(value.text, key, translation(value)))
         case Join():
-            return Field(key, MetadataType.TEXT, _write(key, value.join, _joining(value)))
+            return Field(key, MetadataType.TEXT, finder(value.join, key, joining(value)))
         case Constant(constant=int() | float()) if key_type(key) is None:
-            return Field(key, MetadataType.NUMBER, _write(key, value, number))
+            return Field(key, MetadataType.NUMBER, finder(value, key, number))
         case source:
             kind = key_type(key) or MetadataType.TEXT
-            return Field(key, kind, _write(key, source, _CONVERSIONS[kind]))
+            return Field(key, kind, finder(source, key, _CONVERSIONS[kind]))
 
 
-def each_writer(source: Source, only: tuple[str, ...] | None) -> Write:
+def each_finder(source: Source, only: tuple[str, ...] | None) -> Find:
     """Takes an object's fields over: texts, numbers, and dates by their key; in the order of `only`, if given."""
-    find = finder(source, "each", as_it_is)
 
-    def write(root: Json, context: Context, out: Out) -> None:
-        found = find(root, context)
+    def take_over(found: Json, context: Context, about: str) -> None:
         if not isinstance(found, Mapping):
+            context.note(about, "no object")
             return
+        limit = context.options.metadata_keys
         for name in found if only is None else only:
-            if len(out) >= context.options.metadata_keys:
-                context.note("each", f"only the first {context.options.metadata_keys} keys are sent")
+            if len(context.metadata) >= limit:
+                context.note(about, f"only the first {limit} keys are sent")
                 return
-            _take_over(str(name), found.get(name), context, out)
+            _take_over(str(name), found.get(name), context)
 
-    return write
+    return finder(source, "each", take_over)
 
 
-def _take_over(name: str, value: Json, context: Context, out: Out) -> None:
+def _take_over(name: str, value: Json, context: Context) -> None:
     key = usable_key(name)
-    if value is None or value == "" or not key or key in out:
+    if value is None or value == "" or not key or key in context.metadata:
         return
-    convert = _CONVERSIONS[key_type(key) or (MetadataType.TEXT if isinstance(value, str) else MetadataType.NUMBER)]
-    if (taken := convert(value, context, key)) is not None:
-        out[key] = taken
+    kind = key_type(key) or (MetadataType.TEXT if isinstance(value, str) else MetadataType.NUMBER)
+    if (taken := _CONVERSIONS[kind](value, context, key)) is not None:
+        context.metadata[key] = taken
 
 
-def _write(key: str, source: Source | Item, convert: Convert, *, in_link: bool = False) -> Write:
-    find = finder(source, key, convert, in_link=in_link)
-
-    def write(root: Json, context: Context, out: Out) -> None:
-        if (found := find(root, context)) is not None:
-            out[key] = found
-
-    return write
-
-
-def _write_rich_link(key: str, value: Link) -> Write:
+def _rich_link_finder(key: str, value: Link) -> Find:
     """Without a title the address stands for it: a key's type must not change from one event to the next."""
     find_link = finder(value.link, key, long_link, in_link=True)
     find_title = finder(value.title or (), key, text)
 
-    def write(root: Json, context: Context, out: Out) -> None:
-        if (address := find_link(root, context)) is not None:
-            out[key] = {"url": address, "value": find_title(root, context) or cut(address)}
+    def find(root: Json, context: Context) -> dict[str, str] | None:
+        address = find_link(root, context)
+        if address is None:
+            return None
+        return {"url": address, "value": find_title(root, context) or cut(address)}
 
-    return write
+    return find
 
 
-def _write_money(key: str, value: Money, unit: Unit) -> Write:
+def _money_finder(key: str, value: Money, unit: Unit) -> Find:
     find_amount = finder(value.money, key, amount)
     find_currency = finder(value.currency, key, text)
     in_cents = unit == "minor"
 
-    def write(root: Json, context: Context, out: Out) -> None:
-        amount = find_amount(root, context)
-        if amount is None:
-            return
+    def find(root: Json, context: Context) -> dict[str, str | int] | None:
+        found = find_amount(root, context)
+        if found is None:
+            return None
         currency = find_currency(root, context)
-        if in_cents and type(amount) is int and amount > 0 and currency in money.HUNDREDTHS:
-            out[key] = {"amount": amount, "currency": currency}
-            return
+        if in_cents and type(found) is int and found > 0 and currency in money.HUNDREDTHS:
+            return {"amount": found, "currency": currency}
         as_hundredths = context.options.zero_decimal_money == "hundredths"
-        said = money.say(amount, currency, unit, zero_decimal_as_hundredths=as_hundredths)
-        _put_money(key, said, context, out)
+        said = money.say(found, currency, unit, zero_decimal_as_hundredths=as_hundredths)
+        return _worded(key, said, context)
 
-    return write
+    return find
 
 
-def _put_money(key: str, said: money.Said | money.Unsaid | None, context: Context, out: Out) -> None:
+def _worded(key: str, said: money.Said | money.Unsaid | None, context: Context) -> dict[str, str | int] | None:
+    """Intercom's money; or its stand-ins, put where it would have been."""
     match said:
-        case None:
-            context.note(key, "left out: an amount without a currency")
-        case money.Said(amount, currency, rounded):
-            out[key] = {"amount": amount, "currency": currency}
+        case money.Said(hundredths, currency, rounded):
             if rounded:
                 context.note(key, "rounded to hundredths")
-        case money.Unsaid(amount, currency, reason):
+            return {"amount": hundredths, "currency": currency}
+        case money.Unsaid(units, currency, reason):
             context.note(key, f"{reason}: sent as {key}_amount and {key}_currency")
-            out[f"{key}_amount"] = amount
+            context.metadata[f"{key}_amount"] = units
             if currency is not None:
-                out[f"{key}_currency"] = currency
-
-
-def _translation(value: Text) -> Convert:
-    words, otherwise = value.translate, value.otherwise
-    if words is None:
-        return text
-
-    def convert(found: Json, context: Context, key: str) -> str | None:
-        said = str(found).lower() if isinstance(found, bool) else text_of(found)
-        if said is not None and said in words:
-            return words[said]
-        if isinstance(otherwise, Constant):
-            return text(otherwise.constant, context, key)
-        if otherwise == "drop":
-            leave_out(context, key, "`translate` has no word for it")
-            return None
-        return text(said if isinstance(found, bool) else found, context, key)
-
-    return convert
-
-
-def _joining(value: Join) -> Convert:
-    def convert(found: Json, context: Context, key: str) -> str | None:
-        said = [text_of(item) for item in found] if isinstance(found, list) else [text_of(found)]
-        named = [item for item in said if item]
-        return text(_joined(named, value, context), context, key) if named else None
-
-    return convert
-
-
-def _joined(named: list[str], value: Join, context: Context) -> str:
-    """As many items as there may be and as fit, and how many more there are: `A, B, C +2 more`."""
-    count = min(len(named), value.max or len(named), MAX_TEXT)
-    while True:
-        rest = len(named) - count
-        joined = value.glue.join(named[:count]) + (f" {more_text(rest, context.options.language)}" if rest else "")
-        if len(joined) <= MAX_TEXT or count == 1:
-            return joined
-        count -= 1
+                context.metadata[f"{key}_currency"] = cut(currency)
+        case None:
+            context.note(key, "left out: an amount without a currency")
+    return None
 
 
 _CONVERSIONS: dict[MetadataType, Convert] = {

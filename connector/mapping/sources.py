@@ -24,21 +24,27 @@ Find: TypeAlias = Callable[[Any, Context], Any]
 
 def finder(source: Item | tuple[Item, ...], about: str, convert: Convert, *, in_link: bool = False) -> Find:
     """How to find `about`: present means neither null nor empty text; what `convert` refuses counts as missing."""
-    tries = tuple(_evaluation(item, in_link=in_link) for item in items(source))
+    finds = [_single(_evaluation(item, in_link=in_link), about, convert) for item in items(source)]
+    if len(finds) == 1:
+        return finds[0]
 
     def find(root: Json, context: Context) -> Json:
-        for evaluate in tries:
-            try:
-                value = evaluate(root, context)
-                if value is None or value == "":
-                    continue
-                found = convert(value, context, about)
-            except EVALUATION_ERRORS as error:
-                context.note(about, why(error))
-                continue
-            if found is not None:
+        for one in finds:
+            if (found := one(root, context)) is not None:
                 return found
         return None
+
+    return find
+
+
+def _single(evaluate: Evaluate, about: str, convert: Convert) -> Find:
+    def find(root: Json, context: Context) -> Json:
+        try:
+            value = evaluate(root, context)
+            return None if value is None or value == "" else convert(value, context, about)
+        except EVALUATION_ERRORS as error:
+            context.note(about, why(error))
+            return None
 
     return find
 

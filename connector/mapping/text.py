@@ -22,7 +22,7 @@ _EXTENDING = re.compile(
     "[\u200c\u200d\uff9e\uff9f\u1160-\u11ff\ud7b0-\ud7fb\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
 )
 _FLAG_LETTERS = re.compile("[\U0001f1e6-\U0001f1ff]*$")
-_URL = re.compile(r"https?://[^\s/?#\\\"<>]+[^\s\"<>]*", re.IGNORECASE)
+_SCHEMES = ("https", "http")
 
 
 def text_of(value: object) -> str | None:
@@ -86,5 +86,10 @@ def _odd_flag_letters(text: str) -> bool:
 
 
 def is_url(text: str) -> bool:
-    """Whether `text` is an http(s) address with a host and no blanks."""
-    return _URL.fullmatch(text) is not None
+    """Whether `text` is an http(s) address with a host and without blanks."""
+    scheme, _, rest = text.partition("://")
+    if scheme not in _SCHEMES and scheme.lower() not in _SCHEMES:
+        return False
+    if not rest or rest[0] in "/?#\\:" or not text.isprintable():
+        return False
+    return not (" " in text or '"' in text or "<" in text or ">" in text)

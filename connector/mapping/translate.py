@@ -127,19 +127,21 @@ def _created_at(event: SourceEvent, entry: Entry, root: Root, context: Context) 
 
 
 def _contact(entry: Entry, root: Root, context: Context) -> tuple[Identifier, ...]:
-    found = ((kind, find(root, context)) for kind, find in entry.contact)
-    return tuple([Identifier(kind, value) for kind, value in found if value])
+    found = []
+    for kind, find in entry.contact:
+        if value := find(root, context):
+            found.append(Identifier(kind, value))
+    return tuple(found)
 
 
 def _metadata(entry: Entry, root: Root, context: Context) -> dict[str, MetadataValue]:
-    metadata: dict[str, MetadataValue] = {}
+    metadata = context.metadata
     for field in entry.metadata:
-        field.write(root, context, metadata)
+        if (value := field.find(root, context)) is not None:
+            metadata[field.key] = value
     if entry.each:
-        entry.each(root, context, metadata)
-    if len(metadata) > context.options.metadata_keys:
-        return _capped(metadata, context)
-    return metadata
+        entry.each(root, context)
+    return metadata if len(metadata) <= context.options.metadata_keys else _capped(metadata, context)
 
 
 def _capped(metadata: dict[str, MetadataValue], context: Context) -> dict[str, MetadataValue]:

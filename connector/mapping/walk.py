@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import TypeAlias
 
 from pydantic import BaseModel
 
@@ -15,22 +15,27 @@ from connector.mapping.template import TemplateText
 Path: TypeAlias = tuple[str | int, ...]
 
 
-def expressions(value: Json, path: Path = ()) -> Iterator[tuple[Path, Expression]]:
+def expressions(value: Json) -> list[tuple[Path, Expression]]:
     """Every expression below `value` and the keys that lead to it, as they are written in the file."""
-    match value:
-        case Expression():
-            yield path, value
-        case TemplateText(pieces=pieces):
-            yield from ((path, piece) for piece in pieces if isinstance(piece, Expression))
-        case BaseModel():
-            for key, child in written(value):
-                yield from expressions(child, (*path, key))
-        case Mapping():
-            for key, child in value.items():
-                yield from expressions(child, (*path, key_of(key)))
-        case tuple():
-            for index, child in enumerate(value):
-                yield from expressions(child, (*path, index))
+    found: list[tuple[Path, Expression]] = []
+    _gather(value, (), found)
+    return found
+
+
+def _gather(value: Json, path: Path, found: list[tuple[Path, Expression]]) -> None:
+    if isinstance(value, Expression):
+        found.append((path, value))
+    elif isinstance(value, TemplateText):
+        found += [(path, piece) for piece in value.pieces if isinstance(piece, Expression)]
+    elif isinstance(value, BaseModel):
+        for key, child in written(value):
+            _gather(child, (*path, key), found)
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            _gather(child, (*path, key_of(key)), found)
+    elif isinstance(value, tuple):
+        for index, child in enumerate(value):
+            _gather(child, (*path, index), found)
 
 
 def outline(value: Json) -> Json:
@@ -40,7 +45,7 @@ def outline(value: Json) -> Json:
             return text
         case BaseModel():
             return {key: outline(child) for key, child in written(value) if child is not None}
-        case Mapping():
+        case dict():
             return {key_of(key): outline(child) for key, child in value.items()}
         case tuple() | list():
             return [outline(child) for child in value]
@@ -48,11 +53,16 @@ def outline(value: Json) -> Json:
             return value
 
 
-def written(model: BaseModel) -> Iterator[tuple[str, Any]]:
+def written(model: BaseModel) -> list[tuple[str, Json]]:
     """A model's values by the keys they have in the file."""
-    for name, field in type(model).model_fields.items():
-        yield field.alias or name, getattr(model, name)
-    yield from (model.__pydantic_extra__ or {}).items()
+    own = [(key, getattr(model, name)) for name, key in _keys(type(model))]
+    return [*own, *model.__pydantic_extra__.items()] if model.__pydantic_extra__ else own
+
+
+@lru_cache(maxsize=64)
+def _keys(model: type[BaseModel]) -> list[tuple[str, str]]:
+    """The attributes of a model and what they are called in the file."""
+    return [(name, field.alias or name) for name, field in model.model_fields.items()]
 
 
 def key_of(key: object) -> str:
