@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
-from typing import Any
+from typing import Any, TypeGuard
 from zoneinfo import ZoneInfo
 
 from connector.sandbox.answers import Refused
@@ -16,6 +16,7 @@ DEEPEST = 2
 MOST_FILTERS = 15
 TEXT_FIELDS = frozenset({"id", "role", "name", "avatar", "owner_id", "email", "email_domain", "phone", "external_id"})
 DATE_FIELDS = frozenset({"created_at", "updated_at", "signed_up_at", "last_seen_at"})
+SORTABLE = (TEXT_FIELDS | DATE_FIELDS) - {"email_domain"}
 BOOLEAN_FIELDS = frozenset({"unsubscribed_from_emails"})
 CUSTOM = "custom_attributes."
 ORDERS = ("ascending", "descending")
@@ -84,21 +85,21 @@ def sort(contacts: list[Contact], order: object) -> list[Contact] | Refused:
     if direction not in ORDERS:
         message = f"Invalid sort order '{direction}'. Must be one of: ascending, descending"
         return Refused(400, "invalid_sort_order", message)
-    if field not in TEXT_FIELDS | DATE_FIELDS - {"email_domain"}:
+    if not isinstance(field, str) or field not in SORTABLE:
         return _bad_field(field)
-    return sorted(
-        contacts,
-        key=lambda contact: (getattr(contact, field) is not None, getattr(contact, field) or 0, contact.id),
-        reverse=direction == "descending",
-    )
+
+    def rank(contact: Contact) -> tuple[bool, Any, str]:
+        have = getattr(contact, field)
+        return have is not None, 0 if have is None else have, contact.id
+
+    return sorted(contacts, key=rank, reverse=direction == "descending")
 
 
-def _is_group(query: object) -> bool:
+def _is_group(query: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(query, dict) and query.get("operator") in ("AND", "OR")
 
 
-def _group(query: object, reader: Reader, *, depth: int) -> Test | Refused:
-    assert isinstance(query, dict)
+def _group(query: Mapping[str, Any], reader: Reader, *, depth: int) -> Test | Refused:
     parts = query.get("value")
     if not isinstance(parts, list) or not parts:
         return Refused(400, "parameter_invalid", "the value of AND and OR is a list of filters")
@@ -118,9 +119,11 @@ def _filter(query: object, reader: Reader) -> Test | Refused:
     if not isinstance(query, dict) or not {"field", "operator", "value"} <= query.keys():
         return Refused(400, "parameter_missing", "a filter has a field, an operator and a value")
     field, operator, value = query["field"], query["operator"], query["value"]
+    if not isinstance(field, str):
+        return _bad_field(field)
     if field in DATE_FIELDS:
         return _date_filter(field, operator, value, reader)
-    if not isinstance(field, str) or not (field in TEXT_FIELDS | BOOLEAN_FIELDS or field.startswith(CUSTOM)):
+    if field not in TEXT_FIELDS | BOOLEAN_FIELDS and not field.startswith(CUSTOM):
         return _bad_field(field)
     compare = TEXT_OPERATORS.get(operator) if isinstance(operator, str) else None
     if compare is None or (operator in ("IN", "NIN")) != isinstance(value, list):

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from connector.sandbox.answers import Refused, conflict, invalid, missing, not_found
-from connector.sandbox.event_request import IdentifierKind
+from connector.sandbox.event_request import NOT_SECONDS, IdentifierKind
 
 ROLES = ("user", "lead")
 SAME_EMAIL = "Multiple existing users match this email address - must be more specific using user_id"
@@ -225,13 +225,19 @@ def _gone(survivor: str) -> Refused:
 def _fields_refused(fields: Mapping[str, Any]) -> Refused | None:
     for name, kind in WRITABLE.items():
         value = fields.get(name)
-        if value is not None and (not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)):
+        if value is not None and not _fits(value, kind):
             return invalid(name, f"{name} is of the wrong type")
     if fields.get("email_verified") is not None and not fields.get("email"):
         return invalid("email_verified", "email_verified must be sent together with an email")
     if fields.get("role") not in (None, *ROLES):
         return invalid("role", "role must be user or lead")
     return None
+
+
+def _fits(value: object, kind: type) -> bool:
+    if kind is int:  # all of them are times
+        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < NOT_SECONDS
+    return isinstance(value, kind)
 
 
 def _written(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -146,11 +146,15 @@ def _plain(state: State, handler: ControlHandler) -> Handler:
         try:
             return json_response(await handler(state, request))
         except ValidationError as error:
-            return json_response({"error": error.errors(include_url=False, include_context=False)}, status=400)
+            return json_response({"error": _sentence(error)}, status=400)
         except (UsageError, ValueError) as error:
             return json_response({"error": str(error)}, status=400)
 
     return handle
+
+
+def _sentence(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
 
 
 def _flag(text: str | None) -> bool | None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Scope(StrEnum):
@@ -40,6 +41,13 @@ class WorkspaceSettings(BaseModel):
     search_delay: float = Field(default=0.0, ge=0, description="seconds until a new contact can be searched")
     create_contacts: bool = Field(default=False, description="an event for an unknown person creates them")
     match_email_case: bool = Field(default=False, description="Ada@example.com is not ada@example.com")
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name != "UTC" and name not in available_timezones():
+            raise ValueError(f"{name} is not a time zone")
+        return name
 
 
 class StripeKey(BaseModel):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession
+from multidict import CIMultiDictProxy
 
 from connector.sandbox import Sandbox
 
@@ -35,7 +37,7 @@ class Answer:
 
     status: int
     body: Any
-    headers: dict[str, str]
+    headers: CIMultiDictProxy[str]
 
     @property
     def error(self) -> tuple[int, str, str]:
@@ -59,7 +61,7 @@ class Caller:
             method, path, json=payload, data=data, headers=given, allow_redirects=False
         ) as response:
             text = await response.text()
-            return Answer(response.status, _read(text), dict(response.headers.items()))
+            return Answer(response.status, _read(text), response.headers)
 
 
 def _read(text: str) -> Any:
@@ -81,10 +83,22 @@ async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-async def call(sandbox: Sandbox) -> AsyncIterator[Caller]:
-    headers = {"Authorization": f"Bearer {sandbox.token}", "Accept": "application/json"}
-    async with ClientSession(sandbox.url, headers=headers) as session:
-        yield Caller(session)
+def calling():
+    """`async with calling(url, token) as call`; without a token nothing authorises the calls."""
+
+    @asynccontextmanager
+    async def calling(url: str, token: str | None = None) -> AsyncIterator[Caller]:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        async with ClientSession(url, headers=headers) as session:
+            yield Caller(session)
+
+    return calling
+
+
+@pytest.fixture
+async def call(sandbox: Sandbox, calling) -> AsyncIterator[Caller]:
+    async with calling(sandbox.url, sandbox.token) as call:
+        yield call
 
 
 @pytest.fixture
