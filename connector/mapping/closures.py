@@ -39,7 +39,7 @@ def closure(tree: Tree) -> Evaluate:
     """`tree` as one callable."""
     steps = path_steps(tree)
     if steps is not None:
-        return _path(steps)
+        return path(steps)
     make = _MAKERS.get(tree["type"], _interpreted)
     return make(tree)
 
@@ -66,7 +66,8 @@ def is_false(value: object) -> bool:
     return not value and type(value) is not int and type(value) is not float
 
 
-def _path(steps: tuple[str | int, ...]) -> Evaluate:
+def path(steps: tuple[str | int, ...]) -> Evaluate:
+    """The value that keys and indexes lead to."""
     if not all(isinstance(step, str) for step in steps):
         return _indexed_path(steps)
     match steps:

@@ -47,6 +47,9 @@ SourceName: TypeAlias = Annotated[
 Contact: TypeAlias = Annotated[dict[Kind, Source], Field(min_length=1)]
 
 
+Vars: TypeAlias = Annotated[dict[str, Source], Field(max_length=50)]
+
+
 class Keep(Form):
     """A name that a workspace uses already, whatever its form."""
 
@@ -115,7 +118,7 @@ class Event(Form):
     description: str | None = Field(default=None, description="what happened, for a person")
     enabled: StrictBool | None = Field(default=None, description="false: kept here and not used")
     contact: Contact | None = Field(default=None, description="who it happened to, instead of the file's `contact`")
-    vars: dict[str, Source] = Field(default={}, description="values with a name, used as vars.name")
+    vars: Vars = Field(default={}, description="values with a name, used as vars.name")
     when: ExpressionText | None = Field(default=None, description="the event counts only where this is true")
     created_at: Source | None = Field(default=None, description="when it happened")
     once: Source | None = Field(default=None, description="one Intercom event for each value of this")
@@ -134,7 +137,7 @@ class Defaults(Form):
     """What the entries of this document share, where they have none of their own."""
 
     enabled: StrictBool = Field(default=True, description="false: an entry counts only with its own `enabled: true`")
-    vars: dict[str, Source] = Field(default={}, description="values with a name, used as vars.name")
+    vars: Vars = Field(default={}, description="values with a name, used as vars.name")
     when: ExpressionText | None = Field(default=None, description="an event counts only where this is true")
     created_at: Source | None = Field(default=None, description="when it happened")
 

@@ -13,18 +13,13 @@ from connector.mapping.context import Context, Json
 from connector.mapping.dates import exact_seconds
 from connector.mapping.dialect import DIALECTS, Dialect
 from connector.mapping.document import Defaults, Derive, Event, Example, Head, Keep
-from connector.mapping.expression import Expression
 from connector.mapping.metadata import Field, MetadataType, each_finder
 from connector.mapping.metadata import field as metadata_field
 from connector.mapping.problem import Place
+from connector.mapping.roots import needs
 from connector.mapping.sources import Convert, Find, as_it_is, finder
 from connector.mapping.text import text_of
 from connector.mapping.values import Item
-from connector.mapping.walk import expressions
-
-OVERLAID = "before"
-EXTRA_ROOTS = ("vars", OVERLAID, "received_at")
-"""What expressions see beside the payload's own keys."""
 
 Sources: TypeAlias = Item | tuple[Item, ...]
 
@@ -34,7 +29,8 @@ class Entry:
     """A compiled rule.
 
     `name` is the event's fixed name, None where `derive` makes one of the payload. `definition` is what was written,
-    with the document's defaults in it; `place` is where. `types` is each metadata key's type, in order.
+    with the document's defaults in it; `place` is where. `types` is each metadata key's type, in order. `vars` are
+    those that are used, `needs_root` is whether its expressions look at anything beside the payload.
     """
 
     id: str
@@ -53,7 +49,8 @@ class Entry:
     created_at: Find | None = None
     vars: tuple[tuple[str, Find], ...] = ()
     each: Find | None = None
-    extra_roots: frozenset[str] = frozenset()
+    needs_before: bool = False
+    needs_root: bool = False
 
     @property
     def description(self) -> str:
@@ -104,6 +101,7 @@ def compile_entry(event: Event, source: str, place: Place) -> Entry:
     """The completed `event` as an Entry; its expressions have been checked."""
     dialect = DIALECTS[source]
     extras = event.metadata.__pydantic_extra__
+    needed = needs(event)
     return Entry(
         id=entry_id(event, source),
         source=source,
@@ -119,28 +117,15 @@ def compile_entry(event: Event, source: str, place: Place) -> Entry:
         derive=finder(event.name.derive, "name", _text) if isinstance(event.name, Derive) else None,
         once=_optional(event.once, "once", _text),
         created_at=_optional(event.created_at, "created_at", _moment),
-        vars=tuple((name, finder(found, f"vars.{name}", as_it_is)) for name, found in event.vars.items()),
+        vars=tuple((name, finder(event.vars[name], f"vars.{name}", as_it_is)) for name in needed.vars),
         each=each_finder(event.metadata.each, event.metadata.only) if event.metadata.each else None,
-        extra_roots=_extra_roots(event),
+        needs_before=needed.before,
+        needs_root=needed.any,
     )
 
 
 def _optional(source: Sources | None, about: str, convert: Convert) -> Find | None:
     return None if source is None else finder(source, about, convert)
-
-
-def _extra_roots(event: Event) -> frozenset[str]:
-    """Which of the roots beside the payload's own this event's expressions look at; all, where one takes the whole."""
-    used: set[str] = set()
-    for _loc, expression in expressions(event):
-        used |= _roots(expression)
-    return frozenset(used)
-
-
-def _roots(expression: Expression) -> set[str]:
-    if () in expression.reads:
-        return set(EXTRA_ROOTS)
-    return {names[0] for names in expression.reads} & set(EXTRA_ROOTS)
 
 
 def _text(value: Json, context: Context, about: str) -> str | None:

@@ -6,9 +6,11 @@ https://jmespath.org/specification.html. A mistake in one is `traps`' to explain
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from math import prod
 from typing import Any
 
@@ -16,7 +18,7 @@ import jmespath
 from jmespath.functions import Functions
 
 from connector.mapping import traps
-from connector.mapping.closures import Evaluate, Tree, closure
+from connector.mapping.closures import Evaluate, Tree, closure, path
 from connector.mapping.functions import FUNCTIONS
 from connector.mapping.problem import Mistake, did_you_mean
 
@@ -27,6 +29,8 @@ MAX_FAN_OUT = 64
 
 JMESPATH_FUNCTIONS: dict[str, Any] = Functions.FUNCTION_TABLE
 
+_PLAIN_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}(?:\.[A-Za-z_][A-Za-z0-9_]{0,99}|\[-?[0-9]{1,9}\]){0,30}")
+_STEP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)|\[(-?[0-9]+)\]")
 _SEQUENCES = ("subexpression", "index_expression", "pipe")
 _PROJECTIONS = ("projection", "value_projection", "filter_projection", "flatten")
 
@@ -54,6 +58,8 @@ class Expression:
 @lru_cache(maxsize=16_384)
 def compile_expression(text: str) -> Expression:
     """`text` as an Expression. Raises BadExpression."""
+    if _PLAIN_PATH.fullmatch(text) and text not in traps.CONSTANTS:
+        return _plain_path(text)
     if len(text) > MAX_LENGTH:
         what = f"an expression of {len(text)} characters"
         raise BadExpression(Mistake(what, f"keep it below {MAX_LENGTH}; give its parts names under `vars`"))
@@ -63,6 +69,13 @@ def compile_expression(text: str) -> Expression:
     if mistake := traps.in_tree(text, tree) or _too_much(tree) or _bad_call(text, tree):
         raise BadExpression(mistake)
     return Expression(text, closure(tree), frozenset(_reads(tree)))
+
+
+def _plain_path(text: str) -> Expression:
+    """What nearly all expressions are, without the parser: a hundred times as fast."""
+    steps = tuple(name or int(index) for name, index in _STEP.findall(text))
+    names = takewhile(lambda step: isinstance(step, str), steps)
+    return Expression(text, path(steps), frozenset({tuple(str(name) for name in names)}))
 
 
 def _parsed(text: str) -> Tree:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+_LONGEST_TYPO = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
@@ -47,6 +49,8 @@ class Problem:
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     """The one of `candidates` that `word` was probably meant to be."""
+    if len(word) > _LONGEST_TYPO:
+        return None
     known = {candidate.casefold(): candidate for candidate in candidates}
     close = get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
     return known[close[0]] if close else None

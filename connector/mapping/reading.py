@@ -41,6 +41,9 @@ _KINDS = {
 }
 Wording: TypeAlias = tuple[str, str]
 
+MOST_PROBLEMS = 100
+"""Mistakes told of one event: nobody reads more before mending the first."""
+
 
 @dataclass(frozen=True, slots=True)
 class SwitchAt:
@@ -91,7 +94,7 @@ class _Report:
 
     def refused(self, error: ValidationError, base: Loc) -> None:
         """Everything that pydantic collected about the value at `base`."""
-        for one in error.errors(include_url=False, include_input=True):
+        for one in error.errors(include_url=False, include_input=True)[:MOST_PROBLEMS]:
             loc = (*base, *one["loc"])
             what, remedy = _worded(one, loc)
             self.add(self._place(one, loc), what, remedy)
@@ -218,6 +221,10 @@ def _choice(one: Mapping[str, Any], _loc: Loc) -> Wording:
     return f"{shown(one['input'])} is none of the choices", f"write {one['ctx']['expected']}"
 
 
+def _too_many(one: Mapping[str, Any], loc: Loc) -> Wording:
+    return f"{one['ctx']['actual_length']} are too many", f"write at most {one['ctx']['max_length']}"
+
+
 def _model(loc: Loc) -> type[Form] | None:
     """Which model the last key of `loc` belongs to."""
     named = [step for step in loc[:-1] if isinstance(step, str)]
@@ -235,5 +242,6 @@ _WORDINGS: dict[str, Callable[[Mapping[str, Any], Loc], Wording]] = {
     "literal_error": _choice,
     "greater_than_equal": _too_small,
     "too_short": _nothing,
+    "too_long": _too_many,
     "string_too_short": _nothing,
 }

@@ -9,11 +9,11 @@ from connector.mapping.context import METADATA_KEYS
 from connector.mapping.dialect import Dialect
 from connector.mapping.document import Event, Keep
 from connector.mapping.english import mistake_in_english
-from connector.mapping.entry import EXTRA_ROOTS, OVERLAID
 from connector.mapping.event_name import mistake_in_kept_name, mistake_in_name
 from connector.mapping.keys import mistake_in_key
 from connector.mapping.metadata import DATE_ENDING, MetadataType, key_type
 from connector.mapping.problem import Mistake, did_you_mean
+from connector.mapping.roots import BEFORE, EXTRA_ROOTS, RECEIVED_AT, circular
 from connector.mapping.syntax import Loc
 from connector.mapping.text import MAX_TEXT, is_url
 from connector.mapping.values import Constant, Date, Form, Image, Link, Money, Source, Template, Text, Value, items
@@ -97,11 +97,11 @@ def _misread(names: tuple[str, ...], event: Event, dialect: Dialect) -> Mistake 
             return Mistake(
                 f"there is no `vars.{name}`", f"did you mean `vars.{meant}`?" if meant else "define it in `vars`"
             )
-        case (first, *_) if first == OVERLAID and dialect.source != "stripe":
+        case (first, *_) if first == BEFORE and dialect.source != "stripe":
             return Mistake("`before` is there for Stripe's updates only", "read the event's own fields")
         case (first, *rest) if first not in dialect.shape and first not in EXTRA_ROOTS:
             return _unknown_root(first, rest, dialect)
-        case (first, *rest) if rest and not dialect.shape.get(first, first != "received_at"):
+        case (first, *rest) if rest and not dialect.shape.get(first, first != RECEIVED_AT):
             better = f"{dialect.within}.{'.'.join(rest)}"
             return Mistake(
                 f"`{first}` is a single value of the event, with nothing below it", f"did you mean `{better}`?"
@@ -123,6 +123,8 @@ def _vars(event: Event, _dialect: Dialect) -> Iterator[Finding]:
         if not name.isidentifier() or not name.isascii():
             mistake = Mistake(f"`{name}` is no name for a value", "use letters, digits and _")
             yield Finding(("vars", name), mistake, at_key=True)
+    if (circle := circular(event)) is not None:
+        yield Finding(("vars", circle), Mistake(f"`vars.{circle}` is made of itself", "take the circle apart"))
 
 
 def _keys(event: Event, _dialect: Dialect) -> Iterator[Finding]:

@@ -10,9 +10,10 @@ from connector.events import Identifier, IntercomEvent, MetadataValue, SourceEve
 from connector.mapping.closures import EVALUATION_ERRORS, is_false
 from connector.mapping.context import Context, Json, Names, Options
 from connector.mapping.dates import EARLIEST_EVENT
-from connector.mapping.entry import OVERLAID, Entry
+from connector.mapping.entry import Entry
 from connector.mapping.event_name import derive_name
 from connector.mapping.functions import previous_attributes
+from connector.mapping.roots import BEFORE, RECEIVED_AT, VARS
 from connector.mapping.sources import why
 
 __all__ = ["Names", "Options", "Skipped", "translate"]
@@ -60,12 +61,12 @@ def translate(
 def _root(entry: Entry, context: Context) -> Root:
     """What the expressions see: the payload, and as much of `vars`, `before` and `received_at` as they use."""
     payload = context.payload
-    if not entry.extra_roots:
+    if not entry.needs_root:
         return payload if isinstance(payload, dict) else dict(payload)
     values: dict[str, Any] = {}
-    root = {**payload, "received_at": context.received_at, "vars": values}
-    if OVERLAID in entry.extra_roots:
-        root[OVERLAID] = _before(context)
+    root = {**payload, RECEIVED_AT: context.received_at, VARS: values}
+    if entry.needs_before:
+        root[BEFORE] = _before(context)
     for name, find in entry.vars:
         values[name] = find(root, context)
     return root
@@ -78,7 +79,7 @@ def _before(context: Context) -> Json:
     try:
         return overlaid(current, previous_attributes(context.payload))
     except RecursionError:
-        context.note(OVERLAID, "nested too deeply")
+        context.note(BEFORE, "nested too deeply")
         return None
 
 

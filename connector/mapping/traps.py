@@ -17,6 +17,9 @@ from connector.mapping.closures import Tree
 from connector.mapping.context import Json
 from connector.mapping.problem import Mistake
 
+CONSTANTS = ("true", "false", "null")
+"""What is a constant in JSON, and between backticks in an expression."""
+
 _COMPARATORS = frozenset({"eq", "ne", "lt", "lte", "gt", "gte"})
 _BEFORE_OPERAND = _COMPARATORS | {"start", "or", "and", "not", "lparen", "comma", "filter", "pipe"}
 _AFTER_OPERAND = _COMPARATORS | {"eof", "or", "and", "rparen", "comma", "rbracket", "pipe"}
@@ -136,7 +139,7 @@ def _words(text: str) -> Iterator[_Word]:
 
 
 def _bare_constant(word: _Word, _text: str) -> Mistake | None:
-    if word.kind == "unquoted_identifier" and word.value in ("true", "false", "null") and word.stands_alone:
+    if word.kind == "unquoted_identifier" and word.value in CONSTANTS and word.stands_alone:
         what = f"`{word.value}` here is the name of a field"
         return Mistake(what, f"put it between backticks: `{word.value}`", word.start)
     return None
