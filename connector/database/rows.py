@@ -6,28 +6,59 @@ would swallow every other violation too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Insert, Select, Table, Update, bindparam
+from sqlalchemy import Connection, Insert, Table, Update, bindparam
 from sqlalchemy.dialects import postgresql, sqlite
 
 Rows: TypeAlias = Sequence[dict[str, Any]]
 """Column name → value; int, str, bytes, float, bool or None, as the driver takes them."""
 
 
+LONGEST_CHUNK = 128
+"""Rows in one statement; times its columns this stays below SQLite's 32,766 parameters."""
+
+
 def run_many(connection: Connection, statement: Insert | Update, rows: Rows) -> int:
     """Run `statement` once for each of `rows`; how many rows it changed altogether.
 
-    On SQLite the statement is compiled once and the rows go to the driver as they are: SQLAlchemy's own handling of
-    each value costs as much again as the insert itself.
+    On SQLite the rows go to the driver as they are, because SQLAlchemy's handling of each value costs as much again as
+    the insert itself; and an insert takes many rows in one statement, because the driver takes the interpreter's lock
+    back after every one, which beside a busy event loop costs more than all the rest.
     """
     if not rows:
         return 0
-    if connection.dialect.name == "sqlite":
-        return connection.exec_driver_sql(_compiled(statement), list(rows)).rowcount
-    return connection.execute(statement, list(rows)).rowcount
+    if connection.dialect.name != "sqlite":
+        return connection.execute(statement, list(rows)).rowcount
+    if isinstance(statement, Insert):
+        return sum(_run_chunk(connection, statement, chunk) for chunk in _chunks(rows))
+    return connection.exec_driver_sql(_compiled(statement, 1).sql, list(rows)).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class _Sql:
+    """A statement as SQLite takes it, and the names of its parameters in order, for one row."""
+
+    sql: str
+    names: tuple[str, ...]
+
+
+def _chunks(rows: Rows) -> Iterator[Rows]:
+    """Runs of 2ⁿ rows, the longest first, so that few different statements are ever prepared."""
+    start = 0
+    while left := len(rows) - start:
+        size = min(LONGEST_CHUNK, 1 << (left.bit_length() - 1))
+        yield rows[start : start + size]
+        start += size
+
+
+def _run_chunk(connection: Connection, statement: Insert, rows: Rows) -> int:
+    compiled = _compiled(statement, len(rows))
+    values = tuple(row[name] for row in rows for name in compiled.names)
+    return connection.exec_driver_sql(compiled.sql, values).rowcount
 
 
 ANY_KEY = ("*",)
@@ -50,24 +81,15 @@ def upsert(
         run_many(connection, statement, rows)
 
 
-def new_rows(
-    table: Table,
-    dialect: str,
-    *,
-    columns: Sequence[str] = (),
-    rows: Select[Any] | None = None,
-    key: Sequence[str] = (),
-    changes: Sequence[str] = (),
+@cache
+def _insert(
+    table: Table, dialect: str, columns: tuple[str, ...], key: tuple[str, ...], changes: tuple[str, ...]
 ) -> Insert:
-    """The statement behind the two above, for callers that keep it; `rows` selects what to insert into all columns."""
     insert = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
-    if rows is not None:
-        insert = insert.from_select([column.name for column in table.c], rows)
-    else:
-        insert = insert.values({name: bindparam(name, type_=table.c[name].type) for name in columns})
-    if tuple(key) == ANY_KEY:
+    insert = insert.values({name: bindparam(name, type_=table.c[name].type) for name in columns})
+    if key == ANY_KEY:
         return insert.on_conflict_do_nothing()
-    taken = list(key) or [column.name for column in table.primary_key]
+    taken = key or tuple(column.name for column in table.primary_key)
     if changes:
         return insert.on_conflict_do_update(
             index_elements=taken, set_={name: insert.excluded[name] for name in changes}
@@ -76,12 +98,14 @@ def new_rows(
 
 
 @cache
-def _insert(
-    table: Table, dialect: str, columns: tuple[str, ...], key: tuple[str, ...], changes: tuple[str, ...]
-) -> Insert:
-    return new_rows(table, dialect, columns=columns, key=key, changes=changes)
-
-
-@cache
-def _compiled(statement: Insert | Update) -> str:
-    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))
+def _compiled(statement: Insert | Update, rows: int) -> _Sql:
+    """Compiled once for each number of rows. An insert repeats its one group of values."""
+    if isinstance(statement, Update):
+        return _Sql(str(statement.compile(dialect=sqlite.dialect(paramstyle="named"))), ())
+    compiled = statement.compile(dialect=sqlite.dialect(paramstyle="qmark"))
+    names = tuple(compiled.positiontup or ())
+    group = f"({', '.join('?' * len(names))})"
+    head, found, tail = str(compiled).partition(f"VALUES {group}")
+    if not found:
+        raise ValueError(f"an insert without one group of values: {compiled}")
+    return _Sql(f"{head}VALUES {', '.join([group] * rows)}{tail}", names)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Insert, RowMapping, and_, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select, tuple_, update
 
-from connector.database.rows import new_rows, run_many
+from connector.database.rows import insert_new, run_many
 from connector.database.tables import bodies, received_events
 from connector.events import Key, ReceivedState, SourceEvent, Trust, digest, display
 
@@ -50,19 +49,37 @@ class ReceivedEvent:
     tries: int
 
 
-def insert(connection: Connection, requests: Sequence[Sequence[Arrival]]) -> Sequence[None]:
-    """Store the messages of some requests; those that are there already stay as they are."""
-    rows = sorted((_row(arrival) for request in requests for arrival in request), key=_order)
-    run_many(connection, _insert_event(connection.dialect.name), rows)
-    run_many(connection, _insert_body(connection.dialect.name), rows)
-    return [None] * len(requests)
+def insert(connection: Connection, requests: Sequence[Sequence[Arrival]]) -> Sequence[int]:
+    """Store the messages of some requests; for each request how many of them were new. The others stay as they are."""
+    arrived = [[(arrival.workspace_id, arrival.key) for arrival in request] for request in requests]
+    there = _there(connection, [each for request in arrived for each in request])
+    new = {
+        each: arrival
+        for request, keys in zip(reversed(requests), reversed(arrived), strict=True)
+        for arrival, each in zip(reversed(request), reversed(keys), strict=True)
+        if each not in there
+    }
+    insert_new(
+        connection, received_events, [_row(key, arrival) for (_, key), arrival in sorted(new.items(), key=_order)]
+    )
+    insert_new(connection, bodies, [_body(key, arrival) for (_, key), arrival in sorted(new.items(), key=_order)])
+    return [sum(each not in there for each in keys) for keys in arrived]
 
 
-def _row(arrival: Arrival) -> dict[str, Any]:
+def _there(connection: Connection, keys: Sequence[tuple[int, Key]]) -> set[tuple[int, Key]]:
+    """Those that are stored already."""
+    columns = (received_events.c.workspace_id, received_events.c.key)
+    if not keys:
+        return set()
+    found = connection.execute(select(*columns).where(tuple_(*columns).in_(keys)))
+    return {(row[0], row[1]) for row in found}
+
+
+def _row(key: Key, arrival: Arrival) -> dict[str, Any]:
     event = arrival.event
     return {
         "workspace_id": arrival.workspace_id,
-        "key": arrival.key,
+        "key": key,
         "endpoint_id": arrival.endpoint_id,
         "source": event.source,
         "external_key": display(event.key),
@@ -74,32 +91,21 @@ def _row(arrival: Arrival) -> dict[str, Any]:
         "received_at": arrival.received_at,
         "state": event.state.value,
         "reason": event.reason and display(event.reason),
-        "body": event.body,
     }
 
 
-def _order(row: dict[str, Any]) -> tuple[int, Key]:
-    return row["workspace_id"], row["key"]
+def _body(key: Key, arrival: Arrival) -> dict[str, Any]:
+    return {
+        "workspace_id": arrival.workspace_id,
+        "key": key,
+        "received_at": arrival.received_at,
+        "body": arrival.event.body,
+    }
 
 
-_EVENT_COLUMNS = tuple(column.name for column in received_events.c if column.name != "tries")
-
-
-@cache
-def _insert_event(dialect: str) -> Insert:
-    return new_rows(received_events, dialect, columns=_EVENT_COLUMNS)
-
-
-@cache
-def _insert_body(dialect: str) -> Insert:
-    """Only beside the event it came with: the body of a repeat is not kept."""
-    given = {column.name: bindparam(column.name, type_=column.type) for column in bodies.c}
-    came_with = (
-        select(received_events.c.key)
-        .where(*(received_events.c[name] == given[name] for name in ("workspace_id", "key", "received_at")))
-        .exists()
-    )
-    return new_rows(bodies, dialect, rows=select(*given.values()).where(came_with))
+def _order(item: tuple[tuple[int, Key], Arrival]) -> tuple[int, Key]:
+    """Rows are written in the order of their keys, so that two processes cannot wait for each other."""
+    return item[0]
 
 
 def to_map(
