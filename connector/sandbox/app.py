@@ -45,27 +45,15 @@ def _watched(state: State) -> Middleware:
     async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path == "/" or request.path.startswith(UNWATCHED):
             return await handler(request)
-        started = state.clock()
-        number = state.ledger.next_number()
-        workspace = state.opened_by(request.headers.get(hdrs.AUTHORIZATION))
-        app_id = workspace.settings.app_id if workspace else None
+        visitor = state.opened_by(request.headers.get(hdrs.AUTHORIZATION))
+        app_id = visitor.settings.app_id if visitor else None
+        number, started = state.ledger.next_number(), state.clock()
         fault = await _fault_for(state, request, app_id, started)
         answer: web.StreamResponse | None = None
         try:
-            answer = await (_answer(request, handler) if fault is None else play(fault, request, _answering(handler)))
+            answer = await (play(fault, request, _answering(handler)) if fault else _answering(handler)(request))
         finally:
-            call = Call(
-                number=number,
-                at=started,
-                method=request.method,
-                path=request.path,
-                route=_route(request),
-                workspace=app_id,
-                status=answer.status if answer is not None else None,
-                fault=fault.kind if fault else None,
-                request_id=answer.headers.get(REQUEST_ID) if answer is not None else None,
-                seconds=state.clock() - started,
-            )
+            call = _call(request, answer, app_id, fault, number=number, at=started, seconds=state.clock() - started)
             state.ledger.record_call(call)
         # Where the connection was cut, nobody reads this.
         return answer if answer is not None else web.Response()
@@ -73,25 +61,46 @@ def _watched(state: State) -> Middleware:
     return watch
 
 
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Intercom answers 404 for a path it does not know, and for a method that a path does not have."""
-    try:
-        return await handler(request)
-    except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-        return error_response(NO_SUCH_RESOURCE)
-
-
 def _answering(handler: Handler) -> Handler:
+    """`handler`, with Intercom's 404 for a path it does not know and for a method that a path does not have."""
+
     async def answer(request: web.Request) -> web.StreamResponse:
-        return await _answer(request, handler)
+        try:
+            return await handler(request)
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+            return error_response(NO_SUCH_RESOURCE)
 
     return answer
 
 
 async def _fault_for(state: State, request: web.Request, app_id: str | None, now: float) -> Fault | None:
     faults, method, path = state.faults, request.method, request.path
-    body = await request.text() if faults.read_body(method, path, app_id) else ""
-    return faults.strike(method, path, app_id, body, now=now)
+    body = await request.read() if faults.read_body(method, path, app_id) else b""
+    return faults.strike(method, path, app_id, body.decode(errors="replace"), now=now)
+
+
+def _call(
+    request: web.Request,
+    answer: web.StreamResponse | None,
+    app_id: str | None,
+    fault: Fault | None,
+    *,
+    number: int,
+    at: float,
+    seconds: float,
+) -> Call:
+    return Call(
+        number=number,
+        at=at,
+        method=request.method,
+        path=request.path,
+        route=_route(request),
+        workspace=app_id,
+        status=answer.status if answer is not None else None,
+        fault=fault.kind if fault else None,
+        request_id=answer.headers.get(REQUEST_ID) if answer is not None else None,
+        seconds=seconds,
+    )
 
 
 def _route(request: web.Request) -> str:

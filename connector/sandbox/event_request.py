@@ -47,10 +47,11 @@ def json_object(body: bytes) -> dict[str, Any] | Refused:
 
 def whole_number(value: object) -> int | None:
     """`value`, or the number its digits spell, if that is a whole number of at most fifteen digits."""
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= LONGEST_NUMBER:
-        return int(value)
-    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**LONGEST_NUMBER
-    return value if fits and isinstance(value, int) else None
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdecimal() and len(value) <= LONGEST_NUMBER else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value < 10**LONGEST_NUMBER else None
 
 
 def read_submission(body: bytes, *, metadata_keys: int) -> Submission | Refused:
@@ -69,11 +70,9 @@ def read_submission(body: bytes, *, metadata_keys: int) -> Submission | Refused:
     if not isinstance(metadata, dict):
         return invalid("metadata", "Invalid metadata: not an object")
     kept, dropped = rules.split_keys(metadata, metadata_keys)
-    for key, value in kept.items():
-        if why := rules.problem(key, value):
-            return invalid(f"metadata.{key}", why)
-    name = normal_name(sent["event_name"])
-    return Submission(name, sent["created_at"], kind, sent[kind], kept, dropped, body)
+    if refused := _metadata_refused(kept):
+        return refused
+    return Submission(normal_name(sent["event_name"]), sent["created_at"], kind, sent[kind], kept, dropped, body)
 
 
 def _name_refused(sent: Mapping[str, Any]) -> Refused | None:
@@ -89,6 +88,13 @@ def _time_refused(sent: Mapping[str, Any]) -> Refused | None:
         return missing("created_at")
     if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 <= seconds < NOT_SECONDS:
         return invalid("created_at", "created_at must be a Unix timestamp in seconds")
+    return None
+
+
+def _metadata_refused(metadata: Mapping[str, Any]) -> Refused | None:
+    for key, value in metadata.items():
+        if why := rules.problem(key, value):
+            return invalid(f"metadata.{key}", why)
     return None
 
 
