@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, insert, select, update
+from sqlalchemy import Connection, Row, case, func, insert, select, update
 
 from connector.database.tables import workspaces
 from connector.errors import UsageError
@@ -81,6 +81,17 @@ def find(connection: Connection, vault: Vault, app_id: str) -> Workspace | None:
     """The workspace that Intercom calls `app_id`, removed or not."""
     row = connection.execute(select(workspaces).where(workspaces.c.app_id == app_id)).one_or_none()
     return None if row is None else _workspace(row, vault)
+
+
+def count_by_mode(connection: Connection) -> dict[str, int]:
+    """How many workspaces are in each mode."""
+    query = select(workspaces.c.mode, func.count()).group_by(workspaces.c.mode)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def ids(connection: Connection) -> dict[str, int]:
+    """The id of each workspace, removed or not, by Intercom's id; no secret is opened for it."""
+    return {row.app_id: row.id for row in connection.execute(select(workspaces.c.app_id, workspaces.c.id))}
 
 
 def page(

@@ -1,0 +1,110 @@
+"""How commands speak: one JSON document, or tables for people, on stdout; remarks and errors on stderr.
+
+Whatever came from a sender is shown as text: no markup, no control characters.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDE = 200
+"""Columns of a table that goes to a file or a pipe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Part of a list; `next` is the cursor of the part behind it, None at the end."""
+
+    items: Sequence[Mapping[str, Any]]
+    next: str | None
+
+
+def show_page(page: Page, *, as_json: bool, columns: Sequence[str], empty: str) -> None:
+    """A list: `columns` name the keys that people see; `empty` is said where there is nothing."""
+    if as_json:
+        print_json({"items": list(page.items), "next": page.next})
+        return
+    if not page.items:
+        remark(empty)
+        return
+    table(page.items, columns)
+    if page.next is not None:
+        remark(f"more: --cursor {page.next}")
+
+
+def show_item(item: Mapping[str, Any], *, as_json: bool) -> None:
+    """One thing, a line for each of its values; lists of objects become tables."""
+    if as_json:
+        print_json(item)
+        return
+    width = max(len(key) for key in item)
+    for key, value in item.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            say(f"\n{key}")
+            table(value, [column for column in value[0] if any(row[column] is not None for row in value)])
+        else:
+            say(f"{key:{width}}  {cell(value)}")
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Rows as a table of these columns."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell(row.get(column))) for column in columns))
+    console().print(grid)
+
+
+def console() -> Console:
+    """Where tables go: as wide as the terminal, or wide enough for a file."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+
+
+def print_json(document: object) -> None:
+    """The one document of a command with --json."""
+    say(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def say(line: str) -> None:
+    """A line of the result."""
+    sys.stdout.write(line + "\n")
+
+
+def remark(line: str) -> None:
+    """Something worth knowing that is not part of the result."""
+    sys.stderr.write(line + "\n")
+
+
+def cell(value: object) -> str:
+    """A value as people read it, on one line."""
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case list() | tuple() | dict():
+            text = json.dumps(value, ensure_ascii=False)
+        case _:
+            text = str(value)
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def moment(milliseconds: int | None) -> str | None:
+    """Milliseconds since 1970 as ISO 8601 in UTC."""
+    if milliseconds is None:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,122 @@
+"""`connector serve`, `worker`, `migrate` and `sandbox`: the processes that run for long, and what they stand on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from connector.cli.options import Json
+from connector.cli.output import say, show_item
+from connector.errors import UsageError
+
+if TYPE_CHECKING:
+    from connector.sandbox.settings import WorkspaceSettings
+    from connector.settings import Settings
+
+SANDBOX_PORT = 8090
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the root."""
+    for command in (serve, worker, migrate, sandbox):
+        app.command()(command)
+
+
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Instead of CONNECTOR_HOST.", show_default=False)] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Instead of CONNECTOR_PORT.", show_default=False)
+    ] = None,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="HTTP only: other processes map and deliver.")] = False,
+) -> None:
+    """Run the service: HTTP, mapping and delivery."""
+    from connector.settings import load
+
+    _run(load(host=host, port=port), listen=True, work=not no_worker)
+
+
+def worker() -> None:
+    """Run mapping and delivery without HTTP, beside others on PostgreSQL."""
+    from connector.settings import load
+
+    _run(load(), listen=False, work=True)
+
+
+def migrate(*, json: Json = False) -> None:
+    """Bring the database to this version's tables."""
+    import asyncio
+
+    from connector.database.engine import open_database
+    from connector.database.migrate import migrate as bring_up_to_date
+    from connector.settings import load
+
+    async def work() -> tuple[str | None, str]:
+        database = await open_database(load().database_url)
+        try:
+            return await bring_up_to_date(database)
+        finally:
+            await database.close()
+
+    before, after = asyncio.run(work())
+    show_item({"before": before, "after": after, "changed": before != after}, as_json=json)
+
+
+def sandbox(
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = SANDBOX_PORT,
+    workspace: Annotated[
+        list[str] | None, typer.Option(metavar="APP_ID=TOKEN", help="A workspace; may be given several times.")
+    ] = None,
+    ledger: Annotated[Path | None, typer.Option(help="File that keeps all that was received, as JSON lines.")] = None,
+    create_contacts: Annotated[
+        bool, typer.Option("--create-contacts", help="An event for an unknown person creates them.")
+    ] = False,
+) -> None:
+    """Run a local Intercom and Stripe to try things with."""
+    from connector.sandbox.server import serve as serve_sandbox
+    from connector.sandbox.settings import SandboxSettings, WorkspaceSettings
+
+    workspaces = [_sandbox_workspace(text, create_contacts=create_contacts) for text in workspace or []]
+    default = WorkspaceSettings(create_contacts=create_contacts)
+    settings = SandboxSettings(workspaces=tuple(workspaces) or (default,), ledger=ledger)
+    serve_sandbox(host, port, settings, on_start=say)
+
+
+def _sandbox_workspace(text: str, *, create_contacts: bool) -> WorkspaceSettings:
+    from connector.sandbox.settings import WorkspaceSettings
+
+    app_id, _, token = text.partition("=")
+    if not app_id or not token:
+        raise UsageError(f"--workspace takes APP_ID=TOKEN, not {text!r}")
+    return WorkspaceSettings(app_id=app_id, token=token, create_contacts=create_contacts)
+
+
+def _run(settings: Settings, *, listen: bool, work: bool) -> None:
+    """Run until SIGTERM or SIGINT."""
+    import asyncio
+
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_stopped(settings, listen=listen, work=work))
+
+
+async def _until_stopped(settings: Settings, *, listen: bool, work: bool) -> None:
+    import contextlib
+    import logging
+
+    from connector.app import listening, service, until_told_to_stop
+    from connector.telemetry.logs import Words, start
+
+    logs = start(settings.log_format, settings.log_level)
+    async with contextlib.AsyncExitStack() as stack:
+        running = await stack.enter_async_context(service(settings, logs=logs, work=work))
+        if listen:
+            where = await stack.enter_async_context(listening(running, settings.host, settings.port))
+            logs.line(Words(logging.INFO, "listening", {"url": where.url}))
+        await until_told_to_stop(running.mappings, running.tell)
+    logs.line(Words(logging.INFO, "stopped", {}))
