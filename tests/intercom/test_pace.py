@@ -32,6 +32,7 @@ def stating(*, limit: int = 166, remaining: int = 166, reset_in: int = 9, status
 
 @given(limit=st.none() | limits, factor=st.none() | st.floats(0.1, 1), wishes=st.lists(st.tuples(gaps, limits)))
 @example(limit=1, factor=None, wishes=[(0, 1)] * 3 + [(10_000, 1)] * 3)
+@example(limit=1, factor=0.5, wishes=[(0, 2), (9_000, 1)])
 @example(limit=166, factor=None, wishes=[(0, 500), (10_000, 500), (9_999, 500), (10_000, 500)])
 def test_no_ten_seconds_hold_more_calls_than_the_limit(limit, factor, wishes):
     budget, now, calls = Budget(window_limit=limit, factor=factor), NOW, []
@@ -113,6 +114,10 @@ def test_a_remaining_without_a_reset_holds_for_one_window():
     assert budget.next_at(NOW) == NOW + 10_000
 
 
+def test_a_window_that_ends_now_holds_nothing_up():
+    assert Budget().learn(stating(remaining=0, reset_in=0), NOW).next_at(NOW) == NOW
+
+
 def test_a_reset_is_reckoned_against_the_answers_own_clock():
     an_hour_ahead = Answer(
         202,
@@ -134,6 +139,18 @@ def test_calls_refused_together_shrink_the_budget_once():
     for late in range(1, 20):
         budget = budget.learn(refused, NOW + late)
     assert budget.factor == 0.7
+
+
+def test_a_refusal_that_comes_late_does_not_end_the_block_early():
+    budget = Budget().learn(Answer(429, {"retry-after": "60"}), NOW).learn(Answer(429, {"retry-after": "1"}), NOW + 5)
+    assert budget.next_at(NOW + 5) == NOW + 60_000
+
+
+def test_after_a_clock_was_set_back_what_was_taken_comes_back_as_before():
+    budget = Budget().learn(Answer(429, {"retry-after": "1"}), NOW)
+    an_hour_ago = NOW - 3_600_000
+    budget = budget.spend(1, an_hour_ago).learn(Answer(202), an_hour_ago + 20_000)
+    assert budget.factor == pytest.approx(0.8)
 
 
 def test_refusals_block_after_block_shrink_it_to_a_tenth_and_no_further():
