@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from connector.outbox.delivery import Delivery
     from connector.outbox.history import Attempt
 
-app = typer.Typer(help="The Intercom events that were made, and where each stands.", no_args_is_help=True)
+app = typer.Typer(help="The Intercom events that were made, and where each stands.")
 COLUMNS = ("id", "workspace", "name", "identifier", "created_at", "state", "reason", "updated_at")
 NOTHING = "there is no such delivery"
 

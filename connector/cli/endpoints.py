@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from connector.cli.session import Session
     from connector.workspaces.endpoints import Endpoint
 
-app = typer.Typer(help="Where Stripe and Segment send webhooks, and what they sign them with.", no_args_is_help=True)
+app = typer.Typer(help="Where Stripe and Segment send webhooks, and what they sign them with.")
 COLUMNS = ("id", "workspace", "source", "label", "mode", "signing_secrets", "authorization", "created_at")
 
 EndpointId = Annotated[int, typer.Argument(metavar="ID", min=1, help="The endpoint's number.", show_default=False)]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from connector.cli.session import Session
     from connector.inbox.store import ReceivedEvent
 
-app = typer.Typer(help="What was received, and what became of it.", no_args_is_help=True)
+app = typer.Typer(help="What was received, and what became of it.")
 COLUMNS = ("external_id", "workspace", "type", "received_at", "state", "reason")
 NOTHING = "no such event has been received"
 

@@ -7,7 +7,7 @@ import typer
 from connector.cli.options import Json
 from connector.cli.output import print_json, remark, say
 
-app = typer.Typer(help="Keys that encrypt stored secrets.", no_args_is_help=True)
+app = typer.Typer(help="Keys that encrypt stored secrets.")
 
 
 @app.command("new")

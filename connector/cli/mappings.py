@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from connector.mapping_files import Loaded
     from connector.settings import Settings
 
-app = typer.Typer(help="The rules that make Intercom events of what is received.", no_args_is_help=True)
+app = typer.Typer(help="The rules that make Intercom events of what is received.")
 
 
 def _sources() -> Iterable[str]:

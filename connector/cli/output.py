@@ -41,17 +41,37 @@ def show_page(page: Page, *, as_json: bool, columns: Sequence[str], empty: str) 
 
 
 def show_item(item: Mapping[str, Any], *, as_json: bool) -> None:
-    """One thing, a line for each of its values; lists of objects become tables."""
+    """One thing: a line for each of its values, then what has values of its own."""
     if as_json:
         print_json(item)
         return
-    width = max(len(key) for key in item)
-    for key, value in item.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            say(f"\n{key}")
-            table(value, [column for column in value[0] if any(row[column] is not None for row in value)])
-        else:
-            say(f"{key:{width}}  {cell(value)}")
+    parts = {key: value for key, value in item.items() if _has_parts(value)}
+    _lines({key: value for key, value in item.items() if key not in parts})
+    for key, value in parts.items():
+        say(f"\n{key.replace('_', ' ')}")
+        match value:
+            case list():
+                table(value, [column for column in value[0] if any(row[column] is not None for row in value)])
+            case dict() if any(_has_parts(part) for part in value.values()):
+                say(json.dumps(value, ensure_ascii=True, indent=2))
+            case dict():
+                _lines(value)
+
+
+def _has_parts(value: object) -> bool:
+    """Whether it takes more than a line: an object, or several objects that are alike."""
+    if isinstance(value, list):
+        return (
+            all(isinstance(row, dict) and len(row) > 1 and row.keys() == value[0].keys() for row in value)
+            and value != []
+        )
+    return isinstance(value, dict) and len(value) > 1
+
+
+def _lines(values: Mapping[str, Any]) -> None:
+    width = max((len(key) for key in values), default=0)
+    for key, value in values.items():
+        say(f"{key:{width}}  {cell(value)}".rstrip())
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -92,7 +112,7 @@ def remark(line: str) -> None:
 def cell(value: object) -> str:
     """A value as people read it, on one line."""
     match value:
-        case None:
+        case None | []:
             return "–"
         case bool():
             return "yes" if value else "no"

@@ -24,7 +24,6 @@ FAILED, WRONG_USAGE = 1, 2
 app = typer.Typer(
     name="connector",
     help="Stripe and Segment webhooks become Intercom events.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,  # they show local variables, which may be secrets
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -72,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     try:
-        return app(list(arguments), prog_name="connector", standalone_mode=False) or 0
+        return app(list(arguments) or ["--help"], prog_name="connector", standalone_mode=False) or 0
     except ConnectorError as error:
         kind = type(error).__name__.removesuffix("Error").lower()
         return _failed(kind, str(error), WRONG_USAGE if isinstance(error, UsageError) else FAILED, as_json=as_json)
@@ -92,5 +91,5 @@ def _failed(kind: str, message: str, status_code: int, *, as_json: bool) -> int:
 def _wording(error: typer.TyperException) -> str:
     """Typer's own sentence, and where to read more."""
     context = getattr(error, "ctx", None)
-    more = f" `{context.command_path} --help` shows what there is." if context else ""
-    return error.format_message() + more
+    sentence = error.format_message().replace("Value error, ", "").rstrip(".") + "."
+    return f"{sentence} `{context.command_path} --help` shows what there is." if context else sentence

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from connector.cli.session import Session
     from connector.workspaces.store import Workspace
 
-app = typer.Typer(help="The Intercom workspaces that events are delivered to.", no_args_is_help=True)
+app = typer.Typer(help="The Intercom workspaces that events are delivered to.")
 COLUMNS = ("app_id", "name", "region", "mode", "mode_reason", "time_zone", "created_at")
 
 
