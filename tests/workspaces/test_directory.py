@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from connector.database.engine import Database, open_database
@@ -70,10 +68,10 @@ async def test_each_kind_of_change_is_seen_by_the_next_refresh(
 
 
 async def test_what_another_process_changes_is_seen(
-    directory: Directory, vault: Vault, workspace: Workspace, tmp_path: Path
+    directory: Directory, vault: Vault, workspace: Workspace, database_url: str
 ) -> None:
     await directory.refresh_if_changed()
-    command_line = await open_database(f"sqlite:///{tmp_path}/connector.db")
+    command_line = await open_database(database_url)
     await command_line.transact(store.remove, workspace.id, now=3)
     await command_line.close()
     assert await directory.refresh_if_changed()
