@@ -94,6 +94,17 @@ def test_every_entry_says_what_happened_and_to_whom() -> None:
     assert [entry.id for entry in shipped().catalog.entries if not (entry.description and entry.contact)] == []
 
 
+def test_the_readme_shows_how_to_turn_an_entry_on_and_off(tmp_path: Path) -> None:
+    shown = (shipped_folder() / "README.md").read_text().partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / "own.yaml").write_text(shown)
+    loaded = check([shipped_folder(), tmp_path])
+    assert loaded.problems == ()
+    turned = {entry.id for entry in loaded.catalog.entries if entry.enabled} ^ {
+        entry.id for entry in shipped().catalog.entries if entry.enabled
+    }
+    assert turned == {"stripe:abandoned-checkout", "stripe:created-customer", "segment:track *"}
+
+
 def test_every_payload_is_an_example_or_says_who_is_who() -> None:
     shown = {Path(ran.entry.place.file).parent / ran.payload for ran in examples()}
     for path in sorted(shipped_folder().glob("*/payloads/*.json")):
