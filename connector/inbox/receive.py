@@ -51,7 +51,10 @@ class Receiver:
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """One route for each source."""
-        return [web.post(f"/webhooks/{name}/{{token}}", self._handler(source)) for name, source in SOURCES.items()]
+        return [
+            web.post(f"/webhooks/{name}/{{token}}", self._handler(source), expect_handler=_expect)
+            for name, source in SOURCES.items()
+        ]
 
     def _handler(self, source: Source) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.Response:
@@ -146,6 +149,14 @@ def _stored() -> web.Response:
 
 def _whole(body: bytes, limit: int) -> _Body | Refused:
     return _Body(body) if len(body) <= limit else Refused(413, "too_large")
+
+
+async def _expect(request: web.Request) -> None:
+    """Tell a sender who asks that his body is wanted. Whatever else he may expect is a malformed request."""
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        raise web.HTTPBadRequest(text='{"error": "expect"}', content_type="application/json")
+    if request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 async def _read_body(request: web.Request, limit: int) -> _Body | Refused:

@@ -26,7 +26,11 @@ def js(value: object) -> bytes:
 
 
 def send(
-    body: bytes, signed: bytes | None = None, *, policy: BatchPolicy = BatchPolicy.FIRST_EVENT_SIGNED, **credentials: object
+    body: bytes,
+    signed: bytes | None = None,
+    *,
+    policy: BatchPolicy = BatchPolicy.FIRST_EVENT_SIGNED,
+    **credentials: object,
 ) -> Accepted | Refused:
     signature = segment_headers(body if signed is None else signed, SECRET)["X-Signature"]
     given_by = credentials.pop("authorizations", ())
@@ -89,9 +93,7 @@ def test_an_authorization_secret_alone_is_enough():
     assert read(Request(BATCH, (), ("Bearer y",), 0), Credentials((), "Bearer x")) == Refused(401, "bad_signature")
 
 
-@pytest.mark.parametrize(
-    "bad", ["7", "null", '"text"', "[1]", "{}", '{"type":5}', '{"type":"track","x":NaN}']
-)
+@pytest.mark.parametrize("bad", ["7", "null", '"text"', "[1]", "{}", '{"type":5}', '{"type":"track","x":NaN}'])
 def test_one_bad_element_is_a_row_of_its_own(bad: str):
     body = b"[" + js(message(1)) + b"," + bad.encode() + b"," + js(message(3)) + b"]"
     answer = send(body)

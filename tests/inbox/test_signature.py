@@ -21,7 +21,9 @@ def header(secret: str = SECRET, at: int = NOW, body: bytes = BODY) -> str:
     return stripe_headers(body, secret, at=at)["Stripe-Signature"]
 
 
-@pytest.mark.parametrize(("age", "holds"), [(0, True), (299, True), (300, True), (301, False), (-300, True), (-301, False)])
+@pytest.mark.parametrize(
+    ("age", "holds"), [(0, True), (299, True), (300, True), (301, False), (-300, True), (-301, False)]
+)
 def test_a_stripe_timestamp_may_be_five_minutes_old_or_ahead(age: int, holds: bool):
     assert stripe(header(at=NOW - age)) is holds
 
