@@ -93,12 +93,18 @@ class Gives(Form):
     metadata: dict[str, Any] | None = Field(default=None, description="values to be equal; null: absent")
 
 
+Outcome: TypeAlias = Annotated[
+    Annotated[Literal["nothing"], Tag("<nothing>")] | Annotated[Gives, Tag("<gives>")],
+    Discriminator(lambda value: "<gives>" if isinstance(value, dict) else "<nothing>"),
+]
+
+
 class Example(Form):
     """A payload, and what this entry makes of it."""
 
     file: str | None = Field(default=None, description="the payload's file, from this folder or the catalogue's")
     payload: dict[str, Any] | None = Field(default=None, description="the payload itself, instead of a file")
-    gives: Literal["nothing"] | Gives | None = Field(default=None, description="what it becomes, or `nothing`")
+    gives: Outcome | None = Field(default=None, description="what it becomes, or `nothing`")
     received_at: StrictInt | None = Field(default=None, description="Unix seconds; the event's own otherwise")
     names: dict[str, str] = Field(default={}, description="names of Stripe products, prices and coupons, by id")
 
@@ -107,12 +113,15 @@ def _triggers(value: Json) -> Json:
     return tuple(value) if isinstance(value, list) else (value,)
 
 
+Triggers: TypeAlias = Annotated[
+    tuple[str, ...], BeforeValidator(_triggers, json_schema_input_type=str | list[str]), Field(min_length=1)
+]
+
+
 class Event(Form):
     """One rule: which source events become which Intercom event."""
 
-    trigger: Annotated[tuple[str, ...], BeforeValidator(_triggers), Field(min_length=1)] = Field(
-        description="the source's event type, or several: invoice.paid, track Order Completed"
-    )
+    trigger: Triggers = Field(description="the source's event type, or several: invoice.paid, track Order Completed")
     name: Name = Field(description="Intercom's name of it, past-tense verb first: paid-invoice")
     id: str | None = Field(default=None, description="what it is known by; source and name otherwise", min_length=1)
     description: str | None = Field(default=None, description="what happened, for a person")

@@ -40,6 +40,8 @@ _NOT_PAST = frozenset(_ENDING_LIKE_A_PAST_TENSE.split())
 
 def mistake_in_name(name: str) -> Mistake | None:
     """What is wrong with the form of `name`."""
+    if not name.strip():
+        return Mistake("an empty name", "write a name such as paid-invoice")
     if len(name) > MAX_NAME:
         return Mistake(f"a name of {len(name)} characters", f"keep it below {MAX_NAME}")
     if _FORM.fullmatch(name):

@@ -14,7 +14,8 @@ from connector.mapping.problem import Place
 from connector.mapping.translate import Skipped, translate
 
 _A_DAY = 86_400
-_SOME_DAY = 1_767_225_600
+_NO_TIME = 4_102_444_800
+"""2100-01-01: later than anything that a payload without a time of its own may say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ def became_of(
     """What `entry`, on or off, makes of `payload`, received the day after it happened unless told."""
     dialect = entry.dialect
     if received_at is None:
-        happened = dialect.happened(payload, _SOME_DAY)
-        received_at = _SOME_DAY if happened is None else int(happened) + _A_DAY
+        happened = dialect.happened(payload, _NO_TIME)
+        received_at = _NO_TIME if happened is None else int(happened) + _A_DAY
     event = SourceEvent(entry.source, "example", dialect.type_of(payload), b"")
     known = (names or {}).get
     return translate(

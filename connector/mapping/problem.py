@@ -47,12 +47,12 @@ class Problem:
         return f"{self.file}:{self.line}:{self.column}: {kind}{self.what}: {self.remedy}"
 
 
-def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
-    """The one of `candidates` that `word` was probably meant to be."""
+def did_you_mean(word: str, candidates: Iterable[str], likeness: float = 0.6) -> str | None:
+    """The one of `candidates` that `word` was probably meant to be; `likeness` is 1 for equal words."""
     if len(word) > _LONGEST_TYPO:
         return None
     known = {candidate.casefold(): candidate for candidate in candidates}
-    close = get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
+    close = get_close_matches(word.casefold(), known, n=1, cutoff=likeness)
     return known[close[0]] if close else None
 
 

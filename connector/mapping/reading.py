@@ -1,48 +1,31 @@
 """A YAML document's nodes → compiled entries, and every problem with its place.
 
-Each event is read on its own, so that one that is wrong hides neither the others nor their mistakes.
+Each event is read on its own, and what is left of a wrong one is looked at too: a mistake hides no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from connector.mapping.context import Json
 from connector.mapping.dialect import DIALECTS
-from connector.mapping.document import Defaults, Document, Event, EventField, Example, Gives, Head, Keep, Switch
+from connector.mapping.document import Event, EventField, Head, Switch
 from connector.mapping.entry import Entry, compile_entry, completed
-from connector.mapping.problem import Place, Problem, did_you_mean, listing
+from connector.mapping.mending import Mended, mended
+from connector.mapping.problem import Mistake, Place, Problem
+from connector.mapping.refusals import refusals
 from connector.mapping.review import Checks, Finding, review
 from connector.mapping.syntax import Loc, Node, key_place, place_of, plain
-from connector.mapping.values import FORMS, Form, shown
-
-_EVENT: TypeAdapter[Event | Switch] = TypeAdapter(EventField)
-_MODELS: dict[str | int, type[Form]] = {
-    **{f"<{key}>": form for key, form in FORMS.items()},
-    "<event>": Event,
-    "<switch>": Switch,
-    "<keep>": Keep,
-    "defaults": Defaults,
-    "examples": Example,
-    "gives": Gives,
-}
-_KINDS = {
-    "string_type": "text",
-    "list_type": "a list",
-    "tuple_type": "a list",
-    "dict_type": "a mapping of keys to values",
-    "model_type": "a mapping of keys to values",
-    "bool_type": "true or false",
-    "int_type": "a whole number",
-}
-Wording: TypeAlias = tuple[str, str]
+from connector.mapping.values import NOTHING, shown
 
 MOST_PROBLEMS = 100
 """Mistakes told of one event: nobody reads more before mending the first."""
+
+_EVENT: TypeAdapter[Event | Switch] = TypeAdapter(EventField)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +47,14 @@ class Read:
 
 def read_document(file: str, root: Node, checks: Checks) -> Read:
     """`root` as the entries it describes."""
-    document = plain(root)
+    document, report, read = plain(root), _Report(file, root), Read()
     if not isinstance(document, dict):
-        what = f"{shown(document)} instead of a mapping file"
-        return Read(problems=[Problem.at(place_of(file, root, ()), what, "begin with `version: 1`")])
-    report = _Report(file, root)
-    head = _head(document, report)
-    read = Read()
-    for index, event in enumerate(_events(document, report)):
-        _take(event, index, head, checks, read, report)
-    report.empty_values()
+        report.add((), Mistake(f"{shown(document)} instead of a mapping file", "begin with `version: 1`"))
+    else:
+        head = _head(document, report)
+        for index, event in enumerate(_events(document, report)):
+            _Reading(index, head, checks, read, report).take(event)
+        report.empty_values()
     read.problems = report.sorted()
     return read
 
@@ -84,164 +65,122 @@ class _Report:
     def __init__(self, file: str, root: Node) -> None:
         self._file = file
         self._root = root
-        self._found: dict[tuple[int, int, bool], Problem] = {}
-
-    def add(self, place: Place, what: str, remedy: str, *, warning: bool = False) -> None:
-        self._found.setdefault((place.line, place.column, warning), Problem.at(place, what, remedy, warning=warning))
+        self._found: dict[tuple[int, int], Problem] = {}
 
     def sorted(self) -> list[Problem]:
         return sorted(self._found.values())
-
-    def refused(self, error: ValidationError, base: Loc) -> None:
-        """Everything that pydantic collected about the value at `base`."""
-        for one in error.errors(include_url=False, include_input=True)[:MOST_PROBLEMS]:
-            loc = (*base, *one["loc"])
-            what, remedy = _worded(one, loc)
-            self.add(self._place(one, loc), what, remedy)
-
-    def finding(self, found: Finding, base: Loc) -> None:
-        self.add(
-            self.place((*base, *found.loc), at_key=found.at_key, offset=found.mistake.offset),
-            found.mistake.what,
-            found.mistake.remedy,
-            warning=found.warning,
-        )
 
     def place(self, loc: Loc, *, at_key: bool = False, offset: int | None = None) -> Place:
         if at_key:
             return key_place(self._file, self._root, loc)
         return place_of(self._file, self._root, loc, offset=offset)
 
+    def add(self, loc: Loc, mistake: Mistake, *, at_key: bool = False, warning: bool = False) -> None:
+        place = self.place(loc, at_key=at_key, offset=mistake.offset)
+        problem = Problem.at(place, mistake.what, mistake.remedy, warning=warning)
+        self._found.setdefault((place.line, place.column), problem)
+
+    def refused(self, error: ValidationError, base: Loc) -> list[Loc]:
+        """All that pydantic refused about the value at `base`; the ways to it from there."""
+        found = refusals(error, MOST_PROBLEMS)
+        for one in found:
+            self.add((*base, *one.loc), one.mistake, at_key=one.at_key)
+        return [one.loc for one in found]
+
     def empty_values(self) -> None:
         """A key with nothing behind it was begun and not finished, whatever pydantic makes of it."""
-        for node in _empty(self._root):
-            place = Place(self._file, node.line, node.column)
-            self.add(place, "nothing stands here", "write a value, or take the key out")
+        for node in self._empty(self._root):
+            problem = Problem(self._file, node.line, node.column, NOTHING.what, NOTHING.remedy)
+            self._found.setdefault((node.line, node.column), problem)
 
-    def _place(self, one: Mapping[str, Any], loc: Loc) -> Place:
-        if one["type"] == "extra_forbidden" or loc[-1] == "[key]":
-            return self.place([step for step in loc if step != "[key]"], at_key=True)
-        offset = one.get("ctx", {}).get("offset")
-        return self.place(loc, offset=offset)
+    def _empty(self, node: Node) -> Iterator[Node]:
+        match node.value:
+            case None:
+                yield node
+            case dict() as mapping:
+                for key, child in mapping.items():
+                    if key != "examples" and node.keys[key] not in self._found:
+                        yield from self._empty(child)
+            case list() as listed:
+                for child in listed:
+                    yield from self._empty(child)
 
 
 def _head(document: Mapping[str, Any], report: _Report) -> Head | None:
+    """What the document says before its events; what can be used of it where it is wrong, None without a source."""
+    head = {key: value for key, value in document.items() if key != "events"}
     try:
-        return Head.model_validate({key: value for key, value in document.items() if key != "events"})
+        return Head.model_validate(head)
     except ValidationError as error:
-        report.refused(error, ())
+        wrong = {loc[0] for loc in report.refused(error, ())}
+    if {"source", "contact", "contacts"} & wrong:
         return None
+    known = {key: value for key, value in head.items() if key not in wrong}
+    return Head.model_validate({**known, "version": 1})
 
 
 def _events(document: Mapping[str, Any], report: _Report) -> Sequence[Any]:
     events = document.get("events")
     if isinstance(events, list) and events:
         return events
-    place = report.place(("events",))
-    report.add(place, "there are no `events`", "write `events:` and a list of rules, each with `trigger` and `name`")
+    remedy = "write `events:` and a list of rules, each with `trigger` and `name`"
+    report.add(("events",), Mistake("there are no `events`", remedy))
     return ()
 
 
-def _take(event: Json, index: int, head: Head | None, checks: Checks, read: Read, report: _Report) -> None:
-    base = ("events", index)
-    try:
-        model = _EVENT.validate_python(event)
-    except ValidationError as error:
-        report.refused(error, base)
-        return
-    if isinstance(model, Switch):
-        read.switches.append(SwitchAt(model, report.place(base)))
-    elif head is not None:
-        whole = completed(model, head)
-        for found in review(whole, DIALECTS[head.source], checks):
-            report.finding(found, _origin(found.loc, model, base))
-        read.entries.append(compile_entry(whole, head.source, report.place(base)))
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One event of a document being read."""
 
+    index: int
+    head: Head | None
+    checks: Checks
+    read: Read
+    report: _Report
 
-def _origin(loc: Loc, event: Event, base: Loc) -> Loc:
-    """Where what `completed` brought together was written: in the event, or at the document's top."""
-    match loc:
-        case ("contact", *_) if not event.contact:
-            return ()
-        case ("vars", name, *_) if name not in event.vars:
-            return ("defaults",)
-        case ("when" | "created_at" as key, *_) if getattr(event, key) is None:
-            return ("defaults",)
-        case _:
-            return base
+    @property
+    def base(self) -> Loc:
+        return ("events", self.index)
 
+    def take(self, event: Json) -> None:
+        """Into `read` what the event says, into `report` what is wrong with it."""
+        try:
+            model = _EVENT.validate_python(event)
+        except ValidationError as error:
+            self._review_rest(mended(event, self.report.refused(error, self.base)))
+            return
+        if isinstance(model, Switch):
+            self.read.switches.append(SwitchAt(model, self.report.place(self.base)))
+        elif self.head is not None:
+            whole = completed(model, self.head)
+            for found in review(whole, DIALECTS[self.head.source], self.checks):
+                self._add(found, model)
+            self.read.entries.append(compile_entry(whole, self.head.source, self.report.place(self.base)))
 
-def _empty(node: Node) -> Iterator[Node]:
-    match node.value:
-        case None:
-            yield node
-        case dict() as mapping:
-            for key, child in mapping.items():
-                yield from _empty(child) if key != "examples" else ()
-        case list() as listed:
-            for child in listed:
-                yield from _empty(child)
+    def _review_rest(self, rest: Mended | None) -> None:
+        """The findings about what the author wrote, in an event that is wrong elsewhere."""
+        if rest is None or self.head is None:
+            return
+        try:
+            model = Event.model_validate(rest.event)
+        except ValidationError:
+            return
+        for found in review(completed(model, self.head), DIALECTS[self.head.source], self.checks):
+            if found.loc and rest.is_original(found.loc):
+                self._add(found, model)
 
+    def _add(self, found: Finding, event: Event) -> None:
+        loc = (*self._origin(found.loc, event), *found.loc)
+        self.report.add(loc, found.mistake, at_key=found.at_key, warning=found.warning)
 
-def _worded(one: Mapping[str, Any], loc: Loc) -> Wording:
-    """A pydantic error in the words of someone who writes mappings."""
-    kind, key = one["type"], str(loc[-1])
-    wording = _WORDINGS.get(kind)
-    if wording is not None:
-        return wording(one, loc)
-    if kind in _KINDS:
-        return f"{shown(one['input'])} is not {_KINDS[kind]}", f"write {_KINDS[kind]}"
-    return f"`{key}`: {one['msg']}", "see docs/mappings.md"
-
-
-def _mistake(one: Mapping[str, Any], _loc: Loc) -> Wording:
-    return one["ctx"]["what"], one["ctx"]["remedy"]
-
-
-def _missing(_one: Mapping[str, Any], loc: Loc) -> Wording:
-    model, key = _model(loc), str(loc[-1])
-    about = model.model_fields[key].description if model and key in model.model_fields else None
-    return f"`{key}` is missing", f"add `{key}:`{f', {about}' if about else ''}"
-
-
-def _unknown_key(_one: Mapping[str, Any], loc: Loc) -> Wording:
-    model, key = _model(loc), str(loc[-1])
-    keys = [one.alias or name for name, one in (model or Document).model_fields.items()]
-    if key.count("(") != key.count(")"):
-        return f"`{key}` is no key here", "put an expression that holds a comma in double quotes"
-    meant = did_you_mean(key, keys)
-    return f"`{key}` is no key here", f"did you mean `{meant}`?" if meant else f"there are {listing(keys)}"
-
-
-def _too_small(one: Mapping[str, Any], _loc: Loc) -> Wording:
-    return f"{shown(one['input'])} is too small", f"write at least {one['ctx'].get('ge', 1)}"
-
-
-def _choice(one: Mapping[str, Any], _loc: Loc) -> Wording:
-    return f"{shown(one['input'])} is none of the choices", f"write {one['ctx']['expected']}"
-
-
-def _too_many(one: Mapping[str, Any], loc: Loc) -> Wording:
-    return f"{one['ctx']['actual_length']} are too many", f"write at most {one['ctx']['max_length']}"
-
-
-def _model(loc: Loc) -> type[Form] | None:
-    """Which model the last key of `loc` belongs to."""
-    named = [step for step in loc[:-1] if isinstance(step, str)]
-    return _MODELS.get(named[-1]) if named else Document
-
-
-def _nothing(_one: Mapping[str, Any], _loc: Loc) -> Wording:
-    return "nothing stands here", "write a value, or take the key out"
-
-
-_WORDINGS: dict[str, Callable[[Mapping[str, Any], Loc], Wording]] = {
-    "mistake": _mistake,
-    "missing": _missing,
-    "extra_forbidden": _unknown_key,
-    "literal_error": _choice,
-    "greater_than_equal": _too_small,
-    "too_short": _nothing,
-    "too_long": _too_many,
-    "string_too_short": _nothing,
-}
+    def _origin(self, loc: Loc, event: Event) -> Loc:
+        """Where what `completed` brought together was written: in the event, or at the document's top."""
+        match loc:
+            case ("contact", *_) if not event.contact:
+                return ()
+            case ("vars", name, *_) if name not in event.vars:
+                return ("defaults",)
+            case ("when" | "created_at" as key, *_) if getattr(event, str(key)) is None:
+                return ("defaults",)
+            case _:
+                return self.base

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -102,7 +103,8 @@ def _misread(names: tuple[str, ...], event: Event, dialect: Dialect) -> Mistake 
         case (first, *rest) if first not in dialect.shape and first not in EXTRA_ROOTS:
             return _unknown_root(first, rest, dialect)
         case (first, *rest) if rest and not dialect.shape.get(first, first != RECEIVED_AT):
-            better = f"{dialect.within}.{'.'.join(rest)}"
+            path = rest if dialect.within.endswith(first) else names
+            better = f"{dialect.within}.{'.'.join(path)}"
             return Mistake(
                 f"`{first}` is a single value of the event, with nothing below it", f"did you mean `{better}`?"
             )
@@ -111,10 +113,10 @@ def _misread(names: tuple[str, ...], event: Event, dialect: Dialect) -> Mistake 
 
 def _unknown_root(first: str, rest: list[str], dialect: Dialect) -> Mistake:
     what = f"no {dialect.source.capitalize()} event has `{first}` at its top"
-    if meant := did_you_mean(first, [*dialect.shape, *EXTRA_ROOTS]):
+    if meant := did_you_mean(first, [*dialect.shape, *EXTRA_ROOTS], likeness=0.8):
         return Mistake(what, f"did you mean `{'.'.join([meant, *rest])}`?")
     path = ".".join([first, *rest])
-    text = "" if rest else f"; for the text write {{constant: {first}}}"
+    text = "" if rest else f", or {{constant: {first}}} for the text itself"
     return Mistake(what, f"write `{dialect.within}.{path}`{text}")
 
 
@@ -128,25 +130,25 @@ def _vars(event: Event, _dialect: Dialect) -> Iterator[Finding]:
 
 
 def _keys(event: Event, _dialect: Dialect) -> Iterator[Finding]:
-    metadata = event.metadata
     seen: dict[str, str] = {}
-    for key in _all_keys(event):
+    for key in event.metadata.__pydantic_extra__ or {}:
         loc = ("metadata", key)
         if mistake := mistake_in_key(key):
             yield Finding(loc, mistake, at_key=True)
         elif (first := seen.setdefault(key.casefold(), key)) is not key:
             mistake = Mistake(f"`{key}` and `{first}` are one key to Intercom", "take one out")
-            yield Finding(loc if key in (metadata.__pydantic_extra__ or {}) else ("metadata",), mistake, at_key=True)
-    if metadata.only is not None and metadata.each is None:
+            yield Finding(loc, mistake, at_key=True)
+        elif (price := _stands_in_for(key, event)) is not None:
+            what = f"`{key}` is sent instead of `{price}`, where its amount cannot be said"
+            yield Finding(loc, Mistake(what, "give this key another name"), at_key=True)
+    if event.metadata.only is not None and event.metadata.each is None:
         yield Finding(("metadata", "only"), Mistake("`only` without `each`", "add `each: properties`"), at_key=True)
 
 
-def _all_keys(event: Event) -> Iterator[str]:
-    """The keys as they are sent, and those that stand in for money that cannot be said."""
-    for key, value in (event.metadata.__pydantic_extra__ or {}).items():
-        yield key
-        if isinstance(value, Money):
-            yield from (f"{key}_amount", f"{key}_currency")
+def _stands_in_for(key: str, event: Event) -> str | None:
+    price, _, ending = key.rpartition("_")
+    value = (event.metadata.__pydantic_extra__ or {}).get(price)
+    return price if ending in ("amount", "currency") and isinstance(value, Money) else None
 
 
 def _types(event: Event, _dialect: Dialect) -> Iterator[Finding]:
@@ -158,9 +160,7 @@ def _types(event: Event, _dialect: Dialect) -> Iterator[Finding]:
 def _mistyped(key: str, value: Value) -> Mistake | None:
     kind = key_type(key)
     if isinstance(value, Date) and kind is not MetadataType.DATE:
-        return Mistake(
-            f"a date under `{key}` is a bare number to Intercom", f"call it `{key.rstrip('_')}{DATE_ENDING}`"
-        )
+        return Mistake(f"a date under `{key}` is a bare number to Intercom", f"call it `{_dated(key)}`")
     if kind is None or not isinstance(value, Form) or isinstance(value, Template | Constant):
         return None
     if kind is MetadataType.DATE and not isinstance(value, Date):
@@ -170,6 +170,11 @@ def _mistyped(key: str, value: Value) -> Mistake | None:
     if kind is MetadataType.STRIPE:
         return Mistake(f"Intercom takes `{key}` for a Stripe id", "give it another name, or write the id's path alone")
     return None
+
+
+def _dated(key: str) -> str:
+    """paid_at → paid_date"""
+    return re.sub(r"_?(at|on|time|timestamp)?$", "", key, count=1) + DATE_ENDING
 
 
 def _constants(event: Event, _dialect: Dialect) -> Iterator[Finding]:

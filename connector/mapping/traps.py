@@ -24,11 +24,12 @@ _COMPARATORS = frozenset({"eq", "ne", "lt", "lte", "gt", "gte"})
 _BEFORE_OPERAND = _COMPARATORS | {"start", "or", "and", "not", "lparen", "comma", "filter", "pipe"}
 _AFTER_OPERAND = _COMPARATORS | {"eof", "or", "and", "rparen", "comma", "rbracket", "pipe"}
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DASHED = re.compile(r"\w+(?:-\w+)+")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _WORDS = {"and": "&&", "or": "||", "not": "!", "is": "==", "eq": "=="}
 _CHARACTERS = {
     "=": "compare with `==`",
-    "-": "there is no arithmetic: write minus(a, b); a name with a dash stands in double quotes",
+    "-": "there is no arithmetic beyond minus(a, b)",
     "+": "there is no arithmetic beyond minus(a, b)",
     "/": "there is no arithmetic beyond minus(a, b)",
     "%": "there is no arithmetic beyond minus(a, b)",
@@ -111,8 +112,15 @@ def _bad_character(text: str, offset: int) -> Mistake:
         return Mistake(f"what {character} begins is never closed", f"add the second {character}", offset)
     if (before := text[:offset].rstrip()).endswith(("=", "!")) and character == "=":
         return Mistake("`=` too many", "compare with `==` or `!=`", len(before) - 1)
+    if character == "-" and (name := _dashed(text, offset)):
+        return Mistake(f"`{name}` is no plain name", f'a name with a dash stands in double quotes: "{name}"', offset)
     what = f"`{character}` has no meaning in an expression here"
     return Mistake(what, _CHARACTERS.get(character, "text stands in single quotes: 'text'"), offset)
+
+
+def _dashed(text: str, offset: int) -> str | None:
+    """The word around a dash without blanks: user-id."""
+    return next((found[0] for found in _DASHED.finditer(text) if found.start() <= offset < found.end()), None)
 
 
 def _bad_structure(text: str, offset: int) -> Mistake:

@@ -29,7 +29,8 @@ from connector.mapping.template import TemplateText, compile_template
 
 Compiled = TypeVar("Compiled", Expression, TemplateText)
 
-_AN_EXPRESSION = "a bare value is an expression, such as data.object.id; for fixed text or numbers write {constant: …}"
+
+NOTHING = Mistake("nothing stands here", "write a value, or take the key out")
 
 
 class Form(BaseModel):
@@ -47,7 +48,7 @@ def refuse(mistake: Mistake) -> PydanticCustomError:
 def _compiled(compile_text: Callable[[str], Compiled]) -> Callable[[Any], Compiled]:
     def read(value: Json) -> Compiled:
         if not isinstance(value, str):
-            raise refuse(Mistake(f"{shown(value)} is no expression", _AN_EXPRESSION))
+            raise refuse(_no_expression(value))
         try:
             return compile_text(value)
         except BadExpression as error:
@@ -56,11 +57,25 @@ def _compiled(compile_text: Callable[[str], Compiled]) -> Callable[[Any], Compil
     return read
 
 
+def _no_expression(value: Json) -> Mistake:
+    match value:
+        case None:
+            return NOTHING
+        case list():
+            return Mistake("a list where one expression belongs", "join them with `&&` (all) or `||` (any)")
+        case int() | float() if not isinstance(value, bool):
+            return Mistake(f"{shown(value)} is no expression", f"write {{constant: {value}}} for the number itself")
+        case _:
+            return Mistake(f"{shown(value)} is no expression", "write one, such as data.object.id")
+
+
 def shown(value: object) -> str:
     """A value as a message names it."""
     match value:
         case None:
             return "nothing"
+        case "":
+            return "empty text"
         case bool():
             return str(value).lower()
         case dict():
@@ -161,14 +176,27 @@ def items(source: Item | tuple[Item, ...]) -> tuple[Item, ...]:
     return source if isinstance(source, tuple) else (source,)
 
 
+def _check_otherwise(value: Json) -> Json:
+    if isinstance(value, str) and value not in ("keep", "drop"):
+        raise refuse(
+            Mistake(f"{shown(value)} is neither `keep` nor `drop`", f"for the text write {{constant: {value}}}")
+        )
+    return value
+
+
+Otherwise: TypeAlias = Annotated[
+    Annotated[Literal["keep", "drop"], Tag("<word>")] | Annotated[Constant, Tag("<constant>")],
+    Discriminator(lambda value: "<constant>" if isinstance(value, dict) else "<word>"),
+    BeforeValidator(_check_otherwise),
+]
+
+
 class Text(Form):
     """Text, at most 255 characters; booleans and codes become words with `translate`."""
 
     text: Source
     translate: dict[str, str] | None = Field(default=None, description="words for what the payload says", min_length=1)
-    otherwise: Literal["keep", "drop"] | Constant = Field(
-        default="keep", description="what becomes of a value not listed"
-    )
+    otherwise: Otherwise = Field(default="keep", description="what becomes of a value not listed")
 
 
 class Number(Form):
@@ -209,7 +237,6 @@ class Money(Form):
 class Join(Form):
     """The items of a list in one text, those that do not fit counted."""
 
-    model_config = ConfigDict(**Form.model_config, populate_by_name=True)
     join: Source
     glue: str = Field(default=", ", alias="with", description="what stands between two items")
     max: StrictInt | None = Field(default=None, description="how many items are named", ge=1)
@@ -234,9 +261,8 @@ Value: TypeAlias = (
 
 
 def _value_form(value: Json) -> str:
-    if isinstance(value, dict):
-        return next(f"<{key}>" for key in value if key in FORMS)
-    return "<source>"
+    kind = next((key for key in value if key in FORMS), None) if isinstance(value, dict) else None
+    return "<source>" if kind in (None, "template", "constant") else f"<{kind}>"
 
 
 def _check_value(value: Json) -> Json:
@@ -255,9 +281,7 @@ ValueField: TypeAlias = Annotated[
     | Annotated[Link, Tag("<link>")]
     | Annotated[Image, Tag("<image>")]
     | Annotated[Money, Tag("<money>")]
-    | Annotated[Join, Tag("<join>")]
-    | Annotated[Template, Tag("<template>")]
-    | Annotated[Constant, Tag("<constant>")],
+    | Annotated[Join, Tag("<join>")],
     Discriminator(_value_form),
     BeforeValidator(_check_value),
 ]

@@ -18,6 +18,8 @@ from connector.mapping.syntax import Node, Scalar, core
 
 MAX_FILE = 256 * 1024
 MAX_DEPTH = 32
+MOST_PROBLEMS = 100
+"""Nobody reads more before mending the first."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAB_INDENT = re.compile(r"^ *\t", re.MULTILINE)
@@ -59,10 +61,14 @@ class _TooDeep(Exception):
 
 @dataclass(slots=True)
 class _Reader:
+    """`roots` are the documents that can be told: complete ones, without tags or aliases in the place of values."""
+
     file: str
     roots: list[Node] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     _open: list[_Open] = field(default_factory=list)
+    _root: Node | None = None
+    _spoilt: bool = False
 
     def text(self, body: bytes) -> str | None:
         """`body` as text that may be YAML."""
@@ -90,7 +96,8 @@ class _Reader:
         except yaml.MarkedYAMLError as error:
             what = " ".join(part for part in (error.context, error.problem) if part)
             remedy = next((remedy for said, remedy in _REMEDIES if said in what), "look at quotes and indent here")
-            self._add(*_spot(error.problem_mark), f"no YAML: {what}", remedy)
+            mark = error.context_mark if "end of stream" in what else error.problem_mark
+            self._add(*_spot(mark or error.problem_mark), f"no YAML: {what}", remedy)
         except _TooDeep:
             top = self._open[-1].node
             self._add(top.line, top.column, f"nested more than {MAX_DEPTH} deep", "write it flatter")
@@ -105,6 +112,9 @@ class _Reader:
                 self._begin(event, [])
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self._open.pop()
+            case yaml.DocumentEndEvent():
+                self.roots += [self._root] if self._root and not self._spoilt else []
+                self._root, self._spoilt = None, False
             case yaml.AliasEvent():
                 self._refuse(
                     event, f"an alias, `*{event.anchor}`", f"repeat the value; if it is an expression, {_QUOTE}"
@@ -129,7 +139,7 @@ class _Reader:
         key, keys = event.value, top.node.keys
         if key in keys:
             remedy = f"take one out; the first is in line {keys[key][0]}"
-            self._refuse(event, f"`{key}` is here twice", remedy)
+            self._add(*_spot(event.start_mark), f"`{key}` is here twice", remedy)
         keys.setdefault(key, _spot(event.start_mark))
         top.key = key
 
@@ -148,7 +158,7 @@ class _Reader:
     def _put(self, node: Node) -> None:
         """`node` into what is open, or among the documents."""
         if not self._open:
-            self.roots.append(node)
+            self._root = node
             return
         top = self._open[-1]
         if isinstance(top.node.value, list):
@@ -165,6 +175,7 @@ class _Reader:
             self._refuse(event, f"an anchor, `&{event.anchor}`", f"take it out; if it is an expression, {_QUOTE}")
 
     def _refuse(self, event: yaml.NodeEvent, what: str, remedy: str) -> None:
+        self._spoilt = True
         self._add(*_spot(event.start_mark), what, remedy)
 
     def _add_at(self, text: str, offset: int, what: str, remedy: str) -> None:
@@ -172,7 +183,8 @@ class _Reader:
         self._add(text.count("\n", 0, offset) + 1, offset - line_start + 1, what, remedy)
 
     def _add(self, line: int, column: int, what: str, remedy: str) -> None:
-        self.problems.append(Problem(self.file, line, column, what, remedy))
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(Problem(self.file, line, column, what, remedy))
 
 
 def _node(event: yaml.NodeEvent, value: Scalar | list[Node] | dict[str, Node]) -> Node:
