@@ -119,7 +119,10 @@ async def _send(url: str, source: str, headers: Callable[[bytes], dict[str, str]
                 if answer.status != 200:
                     raise AssertionError(f"{path.name}: {answer.status} {await answer.text()}")
             payload = json.loads(body)
-            sent[payload["id"] if source == "stripe" else payload["messageId"]] = path.stem
+            key = payload["id"] if source == "stripe" else payload["messageId"]
+            if key in sent:
+                raise AssertionError(f"{path.stem} and {sent[key]} share the id {key}")
+            sent[key] = path.stem
     return sent
 
 

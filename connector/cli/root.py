@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from connector.cli import deliveries, doctor, endpoints, events, keys, mappings, replays, service, status, workspaces
+from connector.cli import deliveries, demo, doctor, endpoints, events, keys, mappings, replays, service, status, workspaces
 from connector.cli.output import print_json, remark, say
 from connector.errors import ConnectorError, UsageError
 
@@ -28,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they show local variables, which may be secrets
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (service, status, doctor):
+for commands in (demo, service, status, doctor):
     commands.register(app)
 replays.register(deliveries.app)
 for group in (workspaces, endpoints, events, deliveries, mappings, keys):
