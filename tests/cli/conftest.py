@@ -28,7 +28,7 @@ from tests.signing import stripe_headers
 
 NOBODY = "http://127.0.0.1:9"
 """Where Intercom does not answer."""
-PAYLOADS = shipped_folder() / "stripe" / "payloads"
+PAYLOADS = Path(__file__).parent / "payloads"
 SECRET = "whsec_test"
 
 
@@ -91,10 +91,10 @@ Receive = Callable[..., Sequence[Key]]
 
 @pytest.fixture
 def receive(acme: str) -> Receive:
-    """Store the shipped payloads of these names, and map them as the service would; the keys of their events."""
+    """Store the payloads of these names, and map them as the service would; the keys of their events."""
 
     def receive(*names: str, bodies: Sequence[bytes] = (), map_them: bool = True) -> Sequence[Key]:
-        payloads = [next(PAYLOADS.glob(f"*-{name}.json")).read_bytes() for name in names]
+        payloads = [(PAYLOADS / f"{name}.json").read_bytes() for name in names]
 
         async def work(session: Session) -> Sequence[Key]:
             keys = await session.database.transact(_store, session, [*payloads, *bodies])
