@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from connector.events import Identifier, IdentifierKind, Key
 from connector.intercom import outcome as outcomes
 from connector.intercom.client import IntercomClient, event_body
-from connector.intercom.outcome import Answer, ContactNotFound, Outcome, Unauthorized
 from connector.intercom.contact import Found
+from connector.intercom.outcome import Answer, ContactNotFound, Outcome, Unauthorized
 from connector.outbox.claim import LEFT_TO_START_MS, Claimed
 from connector.outbox.complete import Completion
 from connector.outbox.retry import Again, History, LookUp, Step, decide

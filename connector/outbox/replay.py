@@ -152,4 +152,4 @@ def _next_generation(connection: Connection, found: Delivery) -> int:
         deliveries.c.received_key == found.received_key,
         deliveries.c.mapping_id == found.mapping_id,
     )
-    return max(connection.scalars(query)) + 1
+    return 1 + max(int(generation) for generation in connection.scalars(query))
