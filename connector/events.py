@@ -30,11 +30,11 @@ class Trust(StrEnum):
 class ReceivedState(StrEnum):
     """Where a received event stands.
 
-        received ──► mapped            at least one delivery was made of it
-            ├──────► ignored           a rule says no: the reason tells which
-            ├──────► unmapped          no entry asks for its type
-            ├──────► unparseable       its bytes cannot be read as one message
-            └──────► failed            mapping it broke; kept for a replay
+    received ──► mapped            at least one delivery was made of it
+        ├──────► ignored           a rule says no: the reason tells which
+        ├──────► unmapped          no entry asks for its type
+        ├──────► unparseable       its bytes cannot be read as one message
+        └──────► failed            mapping it broke; kept for a replay
     """
 
     RECEIVED = "received"

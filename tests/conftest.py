@@ -105,5 +105,5 @@ Later = Callable[[], bool]
 async def until(holds: Later, *, within_s: float = 10.0) -> None:
     """Wait until `holds()`; an assertion about it after `within_s`."""
     async with asyncio.timeout(within_s):
-        while not holds():  # noqa: ASYNC110 - what is waited for has no event of its own
+        while not holds():
             await asyncio.sleep(0.005)

@@ -15,7 +15,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from connector.cli import deliveries, demo, doctor, endpoints, events, keys, mappings, replays, service, status, workspaces
+from connector.cli import (
+    deliveries,
+    demo,
+    doctor,
+    endpoints,
+    events,
+    keys,
+    mappings,
+    replays,
+    service,
+    status,
+    workspaces,
+)
 from connector.cli.output import print_json, remark, say
 from connector.errors import ConnectorError, UsageError
 

@@ -118,5 +118,7 @@ async def _until_stopped(settings: Settings, *, listen: bool, work: bool) -> Non
         if listen:
             where = await stack.enter_async_context(listening(running, settings.host, settings.port))
             logs.line(Words(logging.INFO, "listening", {"url": where.url}))
+        if work:
+            logs.line(Words(logging.INFO, "working", {}))
         await until_told_to_stop(running.mappings, running.tell)
     logs.line(Words(logging.INFO, "stopped", {}))

@@ -57,8 +57,9 @@ def _stripe(payload: Mapping[str, Any]) -> Iterator[Evidence]:
 
 def _customer(customer: Mapping[str, Any]) -> Iterator[Evidence]:
     if source := _identifier(IdentifierKind.STRIPE_CUSTOMER, customer.get("id")):
+        own = _mapping(customer.get("metadata"))
         for kind, value in (
-            (IdentifierKind.USER_ID, _mapping(customer.get("metadata")).get("user_id")),
+            (IdentifierKind.USER_ID, own.get("user_id") or own.get("userId")),
             (IdentifierKind.EMAIL, customer.get("email")),
         ):
             if target := _identifier(kind, value):

@@ -189,10 +189,7 @@ async def open_database(url: str, *, owner: bool = False, limits: Limits | None 
     """Open `url`. `owner` is the service itself: one process on SQLite, refused with `Locked` for a second one."""
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
-        path = Path(str(parsed.database)).absolute()
-        if not path.parent.is_dir():
-            raise SettingsError(f"CONNECTOR_DATABASE_URL: the folder {path.parent} does not exist")
-        return Sqlite(path, owner=owner, limits=limits)
+        return Sqlite(_sqlite_path(parsed), owner=owner, limits=limits)
     database = Postgres(_postgres_engine(parsed), limits)
     try:
         await database.follow_clock()
@@ -200,6 +197,13 @@ async def open_database(url: str, *, owner: bool = False, limits: Limits | None 
         await database.close()
         raise DatabaseError(f"CONNECTOR_DATABASE_URL: PostgreSQL cannot be reached: {reason(error)}") from None
     return database
+
+
+def _sqlite_path(url: URL) -> Path:
+    path = Path(str(url.database)).absolute()
+    if not path.parent.is_dir():
+        raise SettingsError(f"CONNECTOR_DATABASE_URL: the folder {path.parent} does not exist")
+    return path
 
 
 def reason(error: BaseException) -> str:

@@ -36,7 +36,8 @@ class Completion:
     started_at: int
     finished_at: int
     identifier: Identifier | None = None
-    lookups: int = 0
+    looked_up: Answer | None = None
+    """What the look-up after it was answered, where there was one: it drew on the same budget."""
     holder: Key | None = None
     mode_seen_at: int = 0
     """When the workspace whose token was used was last changed: a refusal says nothing about a newer token."""
@@ -130,7 +131,7 @@ def _reschedule(connection: Connection, done: Completion, row: RowMapping, *, du
         "first_attempt_at": first,
         "stood_still": row["stood_still"] + stood_still,
         "ambiguous": row["ambiguous"] or outcome.ambiguous,
-        "lookups": 0 if done.identifier else row["lookups"] + done.lookups,
+        "lookups": 0 if done.identifier else row["lookups"] + (done.looked_up is not None),
         "unknowns": row["unknowns"] + (outcome.name == "unknown"),
         **more,
     }
@@ -145,7 +146,7 @@ def _park(connection: Connection, done: Completion, row: RowMapping, reason: str
     if wake_at is None:
         queue_sql.settle(connection, [_id(done)], State.PARKED, reason, now=done.finished_at)
     else:
-        _reschedule(connection, done, row, due=wake_at, ladder=row["ladder"] + 1)
+        _reschedule(connection, done, row, due=wake_at, ladder=row["ladder"] + 1, lookups=0)
         queue_sql.set_state(connection, [_id(done)], State.PARKED, reason, now=done.finished_at)
     queue_sql.want(connection, _id(done), people)
 
@@ -221,9 +222,9 @@ def _learn(connection: Connection, completions: Sequence[Completion]) -> None:
     lane = lanes.locked(connection, workspace_id)
     budget, breaker = lane.budget, lane.breaker
     for done in completions:
-        if done.lookups:
-            budget = budget.spend(done.lookups, done.finished_at)
         budget = budget.learn(done.answer, done.finished_at)
+        if done.looked_up is not None:
+            budget = budget.spend(1, done.finished_at).learn(done.looked_up, done.finished_at)
         breaker = breaker.after(done.outcome, done.finished_at)
     lane = replace(lane, budget=budget, breaker=breaker, next_due=lanes.earliest(connection, workspace_id))
     lanes.save(connection, lane, holder=completions[0].holder, now=completions[-1].finished_at)

@@ -71,7 +71,13 @@ class Courier:
         found = await self.intercom.find_contacts(workspace.region, token, identifier)
         better = _better(found, identifier, delivery.contact, done.outcome)
         step = self._step_after(found, better, done)
-        return replace(done, step=step, finished_at=self.now(), identifier=better, lookups=1)
+        return replace(
+            done,
+            step=step,
+            finished_at=self.now(),
+            identifier=better,
+            looked_up=found.answer if isinstance(found, Found) else found,
+        )
 
     def _step_after(self, found: Found | Answer, better: Identifier | None, done: Completion) -> Step:
         if better is not None:
@@ -91,8 +97,9 @@ def _better(
     found: Found | Answer, identifier: Identifier, contact: tuple[Identifier, ...], outcome: Outcome
 ) -> Identifier | None:
     """The one contact's id; where nobody has the identifier, the mapping's next one; else nothing better."""
-    if isinstance(found, Found) and len(found.contacts) == 1 and identifier.kind is not IdentifierKind.ID:
-        return Identifier(IdentifierKind.ID, found.contacts[0].id)
+    if isinstance(found, Found) and len(found.contacts) == 1:
+        by_id = Identifier(IdentifierKind.ID, found.contacts[0].id)
+        return by_id if by_id != identifier else None
     if isinstance(outcome, ContactNotFound) and isinstance(found, Found) and not found.contacts:
         ways = [way for way in contact if way.kind.addresses]
         place = ways.index(identifier) if identifier in ways else len(ways)
