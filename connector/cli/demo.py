@@ -11,7 +11,6 @@ import typer
 
 from connector.cli.options import Json
 from connector.cli.output import cell, console, print_json, remark, say
-from connector.errors import ConnectorError
 
 if TYPE_CHECKING:
     from connector.demo import Line, Report, Running
@@ -38,7 +37,8 @@ def demo(
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         report = runner.run(_demo(keep=keep, as_json=json))
     if report.mistakes:
-        raise ConnectorError("the demo failed:\n" + "\n".join(report.mistakes))
+        remark("error: the demo failed:\n" + "\n".join(report.mistakes))
+        raise typer.Exit(1)
 
 
 async def _demo(*, keep: bool, as_json: bool) -> Report:
