@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select, tuple_, update
@@ -49,30 +50,31 @@ class ReceivedEvent:
     tries: int
 
 
-def insert(connection: Connection, requests: Sequence[Sequence[Arrival]]) -> Sequence[int]:
-    """Store the messages of some requests; for each request how many of them were new. The others stay as they are."""
-    arrived = [[(arrival.workspace_id, arrival.key) for arrival in request] for request in requests]
-    there = _there(connection, [each for request in arrived for each in request])
-    new = {
-        each: arrival
-        for request, keys in zip(reversed(requests), reversed(arrived), strict=True)
-        for arrival, each in zip(reversed(request), reversed(keys), strict=True)
-        if each not in there
-    }
-    insert_new(
-        connection, received_events, [_row(key, arrival) for (_, key), arrival in sorted(new.items(), key=_order)]
-    )
-    insert_new(connection, bodies, [_body(key, arrival) for (_, key), arrival in sorted(new.items(), key=_order)])
-    return [sum(each not in there for each in keys) for keys in arrived]
+def insert(connection: Connection, requests: Sequence[Sequence[Arrival]]) -> Sequence[None]:
+    """Store the messages of some requests; those that are there already stay as they are."""
+    arrivals: dict[tuple[int, Key], Arrival] = {}
+    for arrival in chain.from_iterable(requests):
+        arrivals.setdefault((arrival.workspace_id, arrival.key), arrival)
+    # in the order of their keys, so that two processes cannot wait for each other
+    new = [(key, arrivals[workspace_id, key]) for workspace_id, key in sorted(arrivals)]
+    if insert_new(connection, received_events, [_row(*each) for each in new]) != len(new):
+        new = _without_repeats(connection, new)
+    insert_new(connection, bodies, [_body(*each) for each in new])
+    return [None] * len(requests)
 
 
-def _there(connection: Connection, keys: Sequence[tuple[int, Key]]) -> set[tuple[int, Key]]:
-    """Those that are stored already."""
-    columns = (received_events.c.workspace_id, received_events.c.key)
-    if not keys:
-        return set()
-    found = connection.execute(select(*columns).where(tuple_(*columns).in_(keys)))
-    return {(row[0], row[1]) for row in found}
+def _without_repeats(connection: Connection, arrivals: Sequence[tuple[Key, Arrival]]) -> list[tuple[Key, Arrival]]:
+    """Those that were stored just now: the body of a repeat is not kept."""
+    stored: dict[tuple[int, Key], int] = {}
+    for workspace_id in {arrival.workspace_id for _, arrival in arrivals}:
+        keys = [key for key, arrival in arrivals if arrival.workspace_id == workspace_id]
+        query = select(received_events.c.key, received_events.c.received_at).where(
+            received_events.c.workspace_id == workspace_id, received_events.c.key.in_(keys)
+        )
+        stored |= {(workspace_id, row.key): row.received_at for row in connection.execute(query)}
+    return [
+        (key, arrival) for key, arrival in arrivals if stored.get((arrival.workspace_id, key)) == arrival.received_at
+    ]
 
 
 def _row(key: Key, arrival: Arrival) -> dict[str, Any]:
@@ -101,11 +103,6 @@ def _body(key: Key, arrival: Arrival) -> dict[str, Any]:
         "received_at": arrival.received_at,
         "body": arrival.event.body,
     }
-
-
-def _order(item: tuple[tuple[int, Key], Arrival]) -> tuple[int, Key]:
-    """Rows are written in the order of their keys, so that two processes cannot wait for each other."""
-    return item[0]
 
 
 def to_map(
