@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+import msgspec
 from aiohttp import web
 
 from connector.database.clock import wall
@@ -179,4 +180,4 @@ def admitted(event: SourceEvent, mode: str) -> SourceEvent:
     """`event`, or the same one ignored because it is of the mode (live, test) that its endpoint does not take."""
     if mode == "any" or event.state is not ReceivedState.RECEIVED or event.livemode == (mode == "live"):
         return event
-    return replace(event, state=ReceivedState.IGNORED, reason="wrong_mode")
+    return msgspec.structs.replace(event, state=ReceivedState.IGNORED, reason="wrong_mode")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select, tuple_, update
 
 from connector.database.rows import insert_new, run_many
@@ -14,8 +15,7 @@ from connector.database.tables import bodies, received_events
 from connector.events import Key, ReceivedState, SourceEvent, Trust, digest, display
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """One message on its way into the inbox; `received_at` in milliseconds."""
 
     workspace_id: int
@@ -88,10 +88,10 @@ def _row(key: Key, arrival: Arrival) -> dict[str, Any]:
         "type": display(event.type),
         "livemode": event.livemode,
         "api_version": event.api_version and display(event.api_version)[:64],
-        "trust": event.trust.value,
+        "trust": str(event.trust),
         "occurred_at": event.occurred_at,
         "received_at": arrival.received_at,
-        "state": event.state.value,
+        "state": str(event.state),
         "reason": event.reason and display(event.reason),
     }
 

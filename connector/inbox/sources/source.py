@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from connector.events import ReceivedState, SourceEvent, digest
 
 LARGEST_SECOND = 1 << 40
@@ -20,8 +22,7 @@ class BatchPolicy(StrEnum):
     REFUSE_BATCHES = "refuse-batches"
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(msgspec.Struct, frozen=True):
     """What an endpoint expects its sender to prove. At least one of the first two is there."""
 
     signing_secrets: tuple[str, ...]
@@ -29,8 +30,7 @@ class Credentials:
     batch_policy: BatchPolicy = BatchPolicy.FIRST_EVENT_SIGNED
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What was sent: raw bytes, all values of the signature header and of `Authorization`, Unix seconds of receipt."""
 
     body: bytes
@@ -39,15 +39,13 @@ class Request:
     now: int
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """The sender is who it says, and sent these."""
 
     events: Sequence[SourceEvent]
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """Answer with `status`, store nothing. `why` is one stable word; it tells a stranger nothing."""
 
     status: int
