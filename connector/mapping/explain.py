@@ -135,4 +135,7 @@ def _item(item: Item) -> str:
 
 
 def _code(text: str) -> str:
-    return f"``{text}``" if "`" in text else f"`{text}`"
+    """`text` as Markdown's code, which wants two backticks around one, and a blank beside it."""
+    if "`" not in text:
+        return f"`{text}`"
+    return f"``{text} ``" if text.endswith("`") else f"``{text}``"

@@ -23,7 +23,7 @@ from connector.mapping.syntax import Loc, Node, key_place, place_of, plain
 from connector.mapping.values import NOTHING, shown
 
 MOST_PROBLEMS = 100
-"""Mistakes told of one event: nobody reads more before mending the first."""
+"""Mistakes told of one document: nobody reads more before mending the first."""
 
 _EVENT: TypeAdapter[Event | Switch] = TypeAdapter(EventField)
 
@@ -46,8 +46,10 @@ class Read:
 
 
 def read_document(file: str, root: Node, checks: Checks) -> Read:
-    """`root` as the entries it describes."""
+    """`root` as the entries it describes; none where it is empty, as after a last `---`."""
     document, report, read = plain(root), _Report(file, root), Read()
+    if document is None:
+        return read
     if not isinstance(document, dict):
         report.add((), Mistake(f"{shown(document)} instead of a mapping file", "begin with `version: 1`"))
     else:
@@ -68,7 +70,12 @@ class _Report:
         self._found: dict[tuple[int, int], Problem] = {}
 
     def sorted(self) -> list[Problem]:
-        return sorted(self._found.values())
+        found = sorted(self._found.values())
+        if len(found) <= MOST_PROBLEMS:
+            return found
+        next_one, count = found[MOST_PROBLEMS], len(found) - MOST_PROBLEMS
+        place = Place(next_one.file, next_one.line, next_one.column)
+        return [*found[:MOST_PROBLEMS], Problem.at(place, f"{count} more mistakes", "mend those before")]
 
     def place(self, loc: Loc, *, at_key: bool = False, offset: int | None = None) -> Place:
         if at_key:

@@ -34,8 +34,8 @@ def test_a_valid_file_has_no_problems_and_does_what_its_examples_say(path: Path,
 @pytest.mark.parametrize("path", VALID, ids=name)
 def test_an_editor_that_follows_the_schema_accepts_what_check_accepts(path: Path):
     roots, _problems = read_nodes(path.name, path.read_bytes())
-    for root in roots:
-        SCHEMA.validate(plain(root))
+    for document in (plain(root) for root in roots if root.value is not None):
+        SCHEMA.validate(document)
 
 
 @pytest.mark.parametrize("path", INVALID, ids=name)
