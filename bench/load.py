@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -83,8 +82,3 @@ def post(path: str, body: bytes, headers: dict[str, str]) -> bytes:
     """One HTTP/1.1 request as bytes."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n{lines}\r\n".encode() + body
-
-
-def numbered(start: int) -> Iterator[int]:
-    """Numbers for ids that no two requests of a run share."""
-    return itertools.count(start)

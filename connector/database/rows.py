@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Insert, Table, Update, bindparam
@@ -57,7 +59,7 @@ def _chunks(rows: Rows) -> Iterator[Rows]:
 
 def _run_chunk(connection: Connection, statement: Insert, rows: Rows) -> int:
     compiled = _compiled(statement, len(rows))
-    values = tuple(row[name] for row in rows for name in compiled.names)
+    values = tuple(chain.from_iterable(map(itemgetter(*compiled.names), rows)))  # no table of ours has one column
     return connection.exec_driver_sql(compiled.sql, values).rowcount
 
 

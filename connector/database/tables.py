@@ -145,8 +145,9 @@ bodies = Table(
     "bodies",
     metadata,
     _workspace(),
+    # time first, so that new rows go to the end of the index, and so that it can be partitioned by day
+    Column("received_at", BigInteger, primary_key=True, autoincrement=False),
     _key("key", primary_key=True),
-    Column("received_at", BigInteger, primary_key=True, autoincrement=False),  # so that it can be partitioned by day
     Column("body", LargeBinary, nullable=False),
 )
 

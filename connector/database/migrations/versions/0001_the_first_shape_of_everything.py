@@ -58,10 +58,10 @@ def upgrade() -> None:
     op.create_table(
         "bodies",
         sa.Column("workspace_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("key", sa.LargeBinary(length=16), nullable=False),
         sa.Column("received_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.LargeBinary(length=16), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("workspace_id", "key", "received_at", name=op.f("pk_bodies")),
+        sa.PrimaryKeyConstraint("workspace_id", "received_at", "key", name=op.f("pk_bodies")),
     )
     op.create_table(
         "deliveries",

@@ -1,0 +1,69 @@
+"""The servers under load, each a process of its own: `python -m bench.server ceiling|ingest PORT [DATABASE_URL]`.
+
+The ceiling is what an aiohttp handler can do that reads the body and checks its HMAC, and nothing else. `ingest` is
+the real receiver on a real database, without the stages behind it: what is measured is the way to the 200.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import os
+import sys
+
+import uvloop
+from aiohttp import web
+
+from connector.database.engine import open_database
+from connector.database.migrate import migrate
+from connector.inbox.receive import Receiver
+from connector.workspaces import endpoints, store
+from connector.workspaces.directory import Directory
+from connector.workspaces.endpoints import NewEndpoint
+from connector.workspaces.vault import Key, Vault, new_key
+
+SECRET = "whsec_bench"
+_ANSWER = b'{"received":true}'
+
+
+async def ceiling(request: web.Request) -> web.Response:
+    body = await request.read()
+    moment, _, signature = request.headers["Stripe-Signature"].partition(",")
+    expected = hmac.new(SECRET.encode(), moment[2:].encode() + b"." + body, hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(expected, signature[3:]):
+        return web.Response(status=401)
+    return web.Response(body=_ANSWER, content_type="application/json")
+
+
+async def ingest_routes(database_url: str) -> tuple[list[web.AbstractRouteDef], str]:
+    """The real webhook routes, and the path to post to."""
+    database, vault = await open_database(database_url, owner=True), Vault([Key.parse(new_key())])
+    await migrate(database)
+    workspace = await database.transact(store.add, vault, store.Installation("bench", "token"), now=1)
+    new = NewEndpoint(workspace.id, "stripe", signing_secret=SECRET)
+    endpoint = await database.transact(endpoints.add, vault, new, now=1)
+    directory = Directory(database, vault)
+    await directory.reload()
+    return Receiver(database, directory, tell=lambda fact: None, bell=lambda: None).routes(), endpoint.path
+
+
+async def main(kind: str, port: int, database_url: str = "") -> None:
+    app = web.Application()
+    path = "/webhooks/stripe/token"
+    if kind == "ceiling":
+        app.router.add_post("/webhooks/stripe/{token}", ceiling)
+    else:
+        routes, path = await ingest_routes(database_url)
+        app.add_routes(routes)
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    sys.stdout.write(f"{runner.addresses[0][1]} {path}\n")
+    sys.stdout.flush()
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)  # until whoever started it goes away
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))
