@@ -5,14 +5,14 @@ from __future__ import annotations
 from connector.events import IdentifierKind
 from connector.mapping.context import Context, Json
 from connector.mapping.functions import id_of
-from connector.mapping.sources import Convert, Find, finder
+from connector.mapping.lookup import Convert, Find, finder
 from connector.mapping.text import MAX_TEXT, sound, text_of
-from connector.mapping.values import Item
+from connector.mapping.values import Lookup
 
 
-def contact_finder(kind: IdentifierKind, source: Item | tuple[Item, ...]) -> Find:
+def contact_finder(kind: IdentifierKind, wanted: Lookup) -> Find:
     """How to find the identifier of one `kind`: 1 … 255 characters, numbers as text."""
-    return finder(source, f"contact.{kind.value}", _CONVERSIONS.get(kind, _expanded))
+    return finder(wanted, f"contact.{kind.value}", _CONVERSIONS.get(kind, _expanded))
 
 
 def _plain(value: Json, context: Context, about: str) -> str | None:

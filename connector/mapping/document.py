@@ -19,8 +19,9 @@ from pydantic import (
 from connector.events import IdentifierKind
 from connector.mapping.context import Json
 from connector.mapping.dialect import DIALECTS
+from connector.mapping.forms import ValueField
 from connector.mapping.problem import Mistake, did_you_mean, listing
-from connector.mapping.values import ExpressionText, Form, Source, ValueField, refuse, shown
+from connector.mapping.values import ExpressionText, Form, Lookup, refuse, shown
 
 _KINDS = [kind.value for kind in IdentifierKind]
 _RESERVED = ("each", "only")
@@ -44,10 +45,10 @@ Kind: TypeAlias = Annotated[IdentifierKind, PlainValidator(_kind), WithJsonSchem
 SourceName: TypeAlias = Annotated[
     str, PlainValidator(_source_name), WithJsonSchema({"type": "string", "enum": list(DIALECTS)})
 ]
-Contact: TypeAlias = Annotated[dict[Kind, Source], Field(min_length=1)]
+Contact: TypeAlias = Annotated[dict[Kind, Lookup], Field(min_length=1)]
 
 
-Vars: TypeAlias = Annotated[dict[str, Source], Field(max_length=50)]
+Vars: TypeAlias = Annotated[dict[str, Lookup], Field(max_length=50)]
 
 
 class Keep(Form):
@@ -79,7 +80,7 @@ class Metadata(Form):
 
     model_config = ConfigDict(**{**Form.model_config, "extra": "allow"})
     __pydantic_extra__: dict[str, ValueField] = Field(init=False)
-    each: Source | None = Field(default=None, description="an object whose texts and numbers are taken over")
+    each: Lookup | None = Field(default=None, description="an object whose texts and numbers are taken over")
     only: tuple[str, ...] | None = Field(default=None, description="the fields of `each` that are taken, in this order")
 
 
@@ -129,8 +130,8 @@ class Event(Form):
     contact: Contact | None = Field(default=None, description="who it happened to, instead of the file's `contact`")
     vars: Vars = Field(default={}, description="values with a name, used as vars.name")
     when: ExpressionText | None = Field(default=None, description="the event counts only where this is true")
-    created_at: Source | None = Field(default=None, description="when it happened")
-    once: Source | None = Field(default=None, description="one Intercom event for each value of this")
+    created_at: Lookup | None = Field(default=None, description="when it happened")
+    once: Lookup | None = Field(default=None, description="one Intercom event for each value of this")
     metadata: Metadata = Field(default_factory=Metadata, description="what else is to be known")
     examples: tuple[Example, ...] = Field(default=(), description="payloads, and what becomes of them")
 
@@ -148,7 +149,7 @@ class Defaults(Form):
     enabled: StrictBool = Field(default=True, description="false: an entry counts only with its own `enabled: true`")
     vars: Vars = Field(default={}, description="values with a name, used as vars.name")
     when: ExpressionText | None = Field(default=None, description="an event counts only where this is true")
-    created_at: Source | None = Field(default=None, description="when it happened")
+    created_at: Lookup | None = Field(default=None, description="when it happened")
 
 
 class Head(Form):

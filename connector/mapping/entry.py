@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from connector.events import IdentifierKind
 from connector.mapping.closures import Evaluate
@@ -13,15 +12,13 @@ from connector.mapping.context import Context, Json
 from connector.mapping.dates import exact_seconds
 from connector.mapping.dialect import DIALECTS, Dialect
 from connector.mapping.document import Defaults, Derive, Event, Example, Head, Keep
+from connector.mapping.lookup import Convert, Find, as_it_is, finder
 from connector.mapping.metadata import Field, MetadataType, each_finder
 from connector.mapping.metadata import field as metadata_field
 from connector.mapping.problem import Place
 from connector.mapping.roots import needs
-from connector.mapping.sources import Convert, Find, as_it_is, finder
 from connector.mapping.text import text_of
-from connector.mapping.values import Item
-
-Sources: TypeAlias = Item | tuple[Item, ...]
+from connector.mapping.values import Lookup
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +121,7 @@ def compile_entry(event: Event, source: str, place: Place) -> Entry:
     )
 
 
-def _optional(source: Sources | None, about: str, convert: Convert) -> Find | None:
+def _optional(source: Lookup | None, about: str, convert: Convert) -> Find | None:
     return None if source is None else finder(source, about, convert)
 
 

@@ -7,22 +7,9 @@ from dataclasses import dataclass
 
 from connector.mapping.document import Derive, Event
 from connector.mapping.entry import Entry
+from connector.mapping.forms import Date, Image, Join, Link, Money, Number, Text, Value
 from connector.mapping.metadata import field
-from connector.mapping.values import (
-    Constant,
-    Date,
-    Image,
-    Item,
-    Join,
-    Link,
-    Money,
-    Number,
-    Source,
-    Template,
-    Text,
-    Value,
-    items,
-)
+from connector.mapping.values import Constant, Item, Lookup, Template, items
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +106,7 @@ def _words(value: Text) -> str:
             return f" ({words}, others as they are)"
 
 
-def tried(source: Source) -> str:
+def tried(source: Lookup) -> str:
     """A source's attempts in order: `a`, else `b`."""
     return ", else ".join(_item(item) for item in items(source))
 

@@ -13,10 +13,11 @@ from enum import StrEnum
 from connector.mapping import money
 from connector.mapping.context import Context, Json, Unit
 from connector.mapping.conversions import amount, date, link, long_link, number, stripe_id, text
+from connector.mapping.forms import Date, Image, Join, Link, Money, Number, Text, Value
 from connector.mapping.keys import usable_key
-from connector.mapping.sources import Convert, Find, finder
+from connector.mapping.lookup import Convert, Find, finder
 from connector.mapping.text import cut
-from connector.mapping.values import Constant, Date, Image, Join, Link, Money, Number, Source, Text, Value
+from connector.mapping.values import Constant, Lookup
 from connector.mapping.wording import joining, translation
 
 STRIPE_KEYS = ("stripe_customer", "stripe_invoice", "stripe_charge")
@@ -78,7 +79,7 @@ def field(key: str, value: Value, unit: Unit) -> Field:
             return Field(key, kind, finder(source, key, _CONVERSIONS[kind]))
 
 
-def each_finder(source: Source, only: tuple[str, ...] | None) -> Find:
+def each_finder(source: Lookup, only: tuple[str, ...] | None) -> Find:
     """Takes an object's fields over: texts, numbers, and dates by their key; in the order of `only`, if given."""
 
     def take_over(found: Json, context: Context, about: str) -> None:

@@ -15,7 +15,7 @@ from connector.mapping.context import Json
 from connector.mapping.dialect import DIALECTS
 from connector.mapping.document import Event, EventField, Head, Switch
 from connector.mapping.entry import Entry, compile_entry, completed
-from connector.mapping.mending import Mended, mended
+from connector.mapping.mending import Mended, mended, mended_head
 from connector.mapping.problem import Mistake, Place, Problem
 from connector.mapping.refusals import refusals
 from connector.mapping.review import Checks, Finding, review
@@ -114,16 +114,12 @@ class _Report:
 
 
 def _head(document: Mapping[str, Any], report: _Report) -> Head | None:
-    """What the document says before its events; what can be used of it where it is wrong, None without a source."""
+    """What the document says before its events; what is left of it where it is wrong."""
     head = {key: value for key, value in document.items() if key != "events"}
     try:
         return Head.model_validate(head)
     except ValidationError as error:
-        wrong = {loc[0] for loc in report.refused(error, ())}
-    if {"source", "contact", "contacts"} & wrong:
-        return None
-    known = {key: value for key, value in head.items() if key not in wrong}
-    return Head.model_validate({**known, "version": 1})
+        return mended_head(head, report.refused(error, ()))
 
 
 def _events(document: Mapping[str, Any], report: _Report) -> Sequence[Any]:

@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from connector.mapping.document import Defaults, Derive, Document, Event, Example, Gives, Keep, Switch
+from connector.mapping.forms import FORMS
 from connector.mapping.problem import Mistake, did_you_mean, listing
 from connector.mapping.syntax import Loc
-from connector.mapping.values import FORMS, NOTHING, Form, shown
+from connector.mapping.values import NOTHING, Form, shown
 
 Error: TypeAlias = Mapping[str, Any]
 """One of pydantic's error details: type, loc, input, msg, ctx."""

@@ -11,13 +11,14 @@ from connector.mapping.dialect import Dialect
 from connector.mapping.document import Event, Keep
 from connector.mapping.english import mistake_in_english
 from connector.mapping.event_name import mistake_in_kept_name, mistake_in_name
+from connector.mapping.forms import Date, Image, Link, Money, Text, Value
 from connector.mapping.keys import mistake_in_key
 from connector.mapping.metadata import DATE_ENDING, MetadataType, key_type
 from connector.mapping.problem import Mistake, did_you_mean
 from connector.mapping.roots import BEFORE, EXTRA_ROOTS, RECEIVED_AT, circular
 from connector.mapping.syntax import Loc
 from connector.mapping.text import MAX_TEXT, is_url
-from connector.mapping.values import Constant, Date, Form, Image, Link, Money, Source, Template, Text, Value, items
+from connector.mapping.values import Constant, Form, Lookup, Template, items
 from connector.mapping.walk import expressions
 
 MAX_KEYS = 20
@@ -188,7 +189,7 @@ def _constants(event: Event, _dialect: Dialect) -> Iterator[Finding]:
             yield Finding(("metadata", key, "translate"), mistake)
 
 
-def _addresses(value: Value) -> Iterator[tuple[str, Source]]:
+def _addresses(value: Value) -> Iterator[tuple[str, Lookup]]:
     match value:
         case Link(link=found):
             yield "link", found

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from connector.mapping.document import Event
-from connector.mapping.values import Source
+from connector.mapping.values import Lookup
 from connector.mapping.walk import expressions, written
 
 VARS = "vars"
@@ -42,7 +42,7 @@ def circular(event: Event) -> str | None:
     return next((name for name in event.vars if name in _reachable(event.vars, name)), None)
 
 
-def _ordered(variables: Mapping[str, Source], wanted: Iterable[str]) -> Iterator[str]:
+def _ordered(variables: Mapping[str, Lookup], wanted: Iterable[str]) -> Iterator[str]:
     """`wanted` and all they are made of, depth first; a circle is cut where it closes."""
     seen: set[str] = set()
 
@@ -57,7 +57,7 @@ def _ordered(variables: Mapping[str, Source], wanted: Iterable[str]) -> Iterator
         yield from visit(name)
 
 
-def _reachable(variables: Mapping[str, Source], start: str) -> set[str]:
+def _reachable(variables: Mapping[str, Lookup], start: str) -> set[str]:
     found: set[str] = set()
     waiting = _named(_reads(variables[start]), variables)
     while waiting:
@@ -72,7 +72,7 @@ def _reads(value: object) -> set[tuple[str, ...]]:
     return {names for _path, expression in expressions(value) for names in expression.reads}
 
 
-def _named(reads: Iterable[tuple[str, ...]], variables: Mapping[str, Source]) -> list[str]:
+def _named(reads: Iterable[tuple[str, ...]], variables: Mapping[str, Lookup]) -> list[str]:
     """The vars among `reads`, all where they or everything is taken whole; in the order they are written."""
     reads = set(reads)
     if () in reads or (VARS,) in reads:

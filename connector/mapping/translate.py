@@ -13,8 +13,8 @@ from connector.mapping.dates import EARLIEST_EVENT
 from connector.mapping.entry import Entry
 from connector.mapping.event_name import derive_name
 from connector.mapping.functions import previous_attributes
+from connector.mapping.lookup import why
 from connector.mapping.roots import BEFORE, RECEIVED_AT, VARS
-from connector.mapping.sources import why
 
 __all__ = ["Names", "Options", "Skipped", "translate"]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from connector.mapping.context import Context, Json
 from connector.mapping.conversions import leave_out, text
+from connector.mapping.forms import Join, Text
 from connector.mapping.language import more_text
-from connector.mapping.sources import Convert
+from connector.mapping.lookup import Convert
 from connector.mapping.text import MAX_TEXT, text_of
-from connector.mapping.values import Constant, Join, Text
+from connector.mapping.values import Constant
 
 
 def translation(value: Text) -> Convert:

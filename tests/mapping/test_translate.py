@@ -131,7 +131,7 @@ def test_an_entry_that_is_off_makes_nothing(tmp_path: Path):
     assert translated(entry, {}) == Skipped("disabled")
 
 
-COMPARED = "when: could not be evaluated: text and a number cannot be compared"
+COMPARED = "when: could not be evaluated: text and numbers do not compare"
 LENGTH = "when: could not be evaluated: length() takes no number"
 
 
@@ -141,7 +141,7 @@ LENGTH = "when: could not be evaluated: length() takes no number"
         (
             "when: data.object.a > `1`",
             {"a": "x"},
-            ("when: could not be evaluated: text and a number cannot be compared",),
+            ("when: could not be evaluated: text and numbers do not compare",),
         ),
         ("when: length(data.object.a) > `1`", {"a": 1}, (LENGTH,)),
         ("when: data.object.a", {"a": False}, ()),
@@ -174,7 +174,7 @@ DROP = "{text: data.object.a, translate: {x: X}, otherwise: drop}"
         (MONEY, {"a": -5, "b": "usd"}, "k: negative: sent as k_amount and k_currency"),
         (MONEY, {"a": 5125, "b": "kwd"}, "k: rounded to hundredths"),
         (DROP, {"a": "y"}, "k: left out: `translate` has no word for it"),
-        ("sum(data.object.a)", {"a": ["x"]}, "k: could not be evaluated: sum() takes no str"),
+        ("sum(data.object.a)", {"a": ["x"]}, "k: could not be evaluated: sum() takes no text"),
         ("data.object.a", {}, None),
         ("data.object.a", {"a": ""}, None),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
@@ -13,18 +14,31 @@ from connector.mapping.context import Context, Json
 from connector.mapping.expression import Expression
 from connector.mapping.template import Piece, TemplateText
 from connector.mapping.text import text_of
-from connector.mapping.values import Constant, Item, Template, items
+from connector.mapping.values import Constant, Item, Lookup, Template, items
 
 Convert: TypeAlias = Callable[[Any, Context, str], Any]
 """A present JSON value, the context and what it is for → the value as it is used; None (noted) where it cannot be."""
+
+_JSON_KINDS = {
+    "str": "text",
+    "string": "text",
+    "NoneType": "null",
+    "int": "number",
+    "float": "number",
+    "bool": "boolean",
+}
 
 Find: TypeAlias = Callable[[Any, Context], Any]
 """The root of evaluation → a value as it is used, None where there is none. Never raises."""
 
 
-def finder(source: Item | tuple[Item, ...], about: str, convert: Convert, *, in_link: bool = False) -> Find:
-    """How to find `about`: present means neither null nor empty text; what `convert` refuses counts as missing."""
-    finds = [_single(_evaluation(item, in_link=in_link), about, convert) for item in items(source)]
+@lru_cache(maxsize=8192)
+def finder(wanted: Lookup, about: str, convert: Convert, *, in_link: bool = False) -> Find:
+    """How to find `about`: present means neither null nor empty text; what `convert` refuses counts as missing.
+
+    Kept, because the entries of a file look for the same things in the same places: a third of the time to load it.
+    """
+    finds = [_single(_evaluation(item, in_link=in_link), about, convert) for item in items(wanted)]
     if len(finds) == 1:
         return finds[0]
 
@@ -58,10 +72,10 @@ def why(error: Exception) -> str:
     """Why an expression gave nothing, without the value that it stumbled over."""
     match error:
         case JMESPathTypeError():
-            given = getattr(error, "actual_type", "that")
-            return f"could not be evaluated: {getattr(error, 'function_name', 'a function')}() takes no {given}"
+            kind = _JSON_KINDS.get(error.actual_type, error.actual_type)
+            return f"could not be evaluated: {error.function_name}() takes no {kind}"
         case TypeError():
-            return "could not be evaluated: text and a number cannot be compared"
+            return "could not be evaluated: text and numbers do not compare"
         case RecursionError():
             return "could not be evaluated: nested too deeply"
         case _:
