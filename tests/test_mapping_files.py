@@ -1,4 +1,4 @@
-"""Folders of mapping files: layers, reloading, examples on disk, and entries told in words."""
+"""Folders of mapping files: layers, examples on disk, and entries told in words."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from connector.errors import SettingsError, UsageError
+from connector.errors import UsageError
 from connector.mapping.document import Document
 from connector.mapping.explain import explain
-from connector.mapping_files import Loaded, Mappings, check, load, run_examples, shipped_folder
+from connector.mapping_files import Loaded, check, load, run_examples, shipped_folder
 
 from .mapping.yaml_files import INVALID, VALID
 
@@ -99,23 +99,6 @@ def test_english_is_for_authors_and_not_for_a_running_service(tmp_path: Path):
     folder(tmp_path, a=PAID.replace("paid-invoice", "invoice-payment"))
     assert load([tmp_path]).ok
     assert whats(check([tmp_path])) == ["`invoice-payment` does not begin with a past-tense verb"]
-
-
-def test_a_bad_set_never_replaces_a_good_one(tmp_path: Path):
-    live = Mappings([folder(tmp_path, a=PAID)])
-    good = live.catalog
-    folder(tmp_path, a=PAID, b="version: 1\nsource: [")
-    assert not live.reload().ok
-    assert live.catalog is good
-    folder(tmp_path, b=SENT)
-    assert live.reload().ok
-    assert [entry.name for entry in live.catalog.entries] == ["paid-invoice", "sent-invoice"]
-
-
-def test_a_service_does_not_start_with_a_bad_set(tmp_path: Path):
-    folder(tmp_path, a=PAID.replace("trigger", "triger"))
-    with pytest.raises(SettingsError, match=r"a\.yaml:5:5: `triger` is no key here"):
-        Mappings([tmp_path])
 
 
 def test_an_example_is_looked_for_beside_its_file_and_at_the_top_of_its_catalogue(tmp_path: Path):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
-from connector.mapping.dialect import ANY, DIALECTS
+from connector.mapping.dialect import DIALECTS
 from connector.mapping.document import Event
 from connector.mapping.entry import Entry
 from connector.mapping.walk import outline
@@ -40,16 +40,14 @@ class Catalog:
         return ()
 
     def triggers(self, source: str) -> tuple[str, ...]:
-        """The event types of `source` that enabled entries ask for, as they are compared; `*` among them for all."""
-        return tuple(sorted(trigger for known, trigger in self._by_trigger if known == source))
-
-    def get(self, entry_id: str) -> Entry | None:
-        """The entry of this id, enabled or not."""
-        return next((entry for entry in self.entries if entry.id == entry_id), None)
-
-    def catches_all(self, source: str) -> bool:
-        """Whether events of any type of `source` are asked for."""
-        return (source, ANY) in self._by_trigger
+        """The event types of `source` that enabled entries ask for, as they are first written; `*` among them is all."""
+        written = {
+            normal: trigger
+            for entry in reversed(self.entries)
+            if entry.enabled and entry.source == source
+            for normal, trigger in ((entry.dialect.normal(trigger), trigger) for trigger in entry.definition.trigger)
+        }
+        return tuple(sorted(written.values()))
 
 
 def _digest(entries: Iterable[Entry]) -> str:

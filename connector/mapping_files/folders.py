@@ -1,4 +1,4 @@
-"""Folders of mapping files → a catalogue, and the one in use, which only a set without errors replaces."""
+"""Folders of mapping files → a catalogue, each folder laid over those before it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from connector.errors import SettingsError, UsageError
+from connector.errors import UsageError
 from connector.mapping.assembly import assemble
 from connector.mapping.catalog import Catalog
 from connector.mapping.context import METADATA_KEYS
@@ -29,27 +29,6 @@ class Loaded:
     @property
     def ok(self) -> bool:
         return all(problem.warning for problem in self.problems)
-
-
-class Mappings:
-    """The catalogue in use: read again when asked, and replaced only by one without errors."""
-
-    def __init__(self, folders: Sequence[Path], checks: Checks | None = None) -> None:
-        """Raises SettingsError where the files are wrong from the start."""
-        self._folders = tuple(folders)
-        self._checks = checks
-        loaded = load(self._folders, checks)
-        if not loaded.ok:
-            first = next(problem for problem in loaded.problems if not problem.warning)
-            raise SettingsError(f"the mapping files have mistakes, see `connector mappings check`; the first: {first}")
-        self.catalog = loaded.catalog
-
-    def reload(self) -> Loaded:
-        """What the files say now; `catalog` follows if there are no errors, and stays as it was otherwise."""
-        loaded = load(self._folders, self._checks)
-        if loaded.ok:
-            self.catalog = loaded.catalog
-        return loaded
 
 
 def shipped_folder() -> Path:
