@@ -40,13 +40,9 @@ class Catalog:
         return ()
 
     def triggers(self, source: str) -> tuple[str, ...]:
-        """The event types of `source` that enabled entries ask for, as they are first written; `*` among them is all."""
-        written = {
-            normal: trigger
-            for entry in reversed(self.entries)
-            if entry.enabled and entry.source == source
-            for normal, trigger in ((entry.dialect.normal(trigger), trigger) for trigger in entry.definition.trigger)
-        }
+        """The event types of `source` that enabled entries ask for, as they are written; `*` among them is all."""
+        asking = [entry for entry in self.entries if entry.enabled and entry.source == source]
+        written = {entry.dialect.normal(trigger): trigger for entry in asking for trigger in entry.definition.trigger}
         return tuple(sorted(written.values()))
 
 

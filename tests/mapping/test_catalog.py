@@ -94,7 +94,7 @@ def test_triggers_are_those_of_enabled_entries_as_they_are_written(tmp_path: Pat
         "page Pricing",
         "screen *",
         "track *",
-        "track Order Completed",
+        "track order_completed",
     )
 
 
