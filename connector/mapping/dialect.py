@@ -6,13 +6,14 @@ One line a source in `DIALECTS`; reading the source's bytes is `connector.inbox.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from connector.mapping.context import Unit
 from connector.mapping.dates import exact_seconds, segment_moment
 from connector.mapping.problem import Mistake, did_you_mean
+from connector.mapping.stripe_types import stripe_types
 
 ANY = "*"
 
@@ -24,7 +25,8 @@ class Dialect:
     `shape` lists what stands at the top of its payloads, and whether there is more below; `within` is where its
     fields really are, for advice. `happened` is when an event happened (Unix seconds), from its payload and the
     second of its receipt. `normal` makes triggers that mean the same the same, `wider` are the catch-alls that also
-    cover one, narrowest first, and `misspelt` says what is wrong with one. `type_of` is the type of a payload.
+    cover one, narrowest first, and `misspelt` says what is wrong with one. `type_of` is the type of a payload, and
+    `known` are all types there are, where there is such a list.
     """
 
     source: str
@@ -36,6 +38,7 @@ class Dialect:
     wider: Callable[[str], tuple[str, ...]]
     misspelt: Callable[[str], Mistake | None]
     type_of: Callable[[Mapping[str, Any]], str]
+    known: Callable[[], Collection[str]] = tuple
 
 
 _STRIPE_TYPE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
@@ -119,6 +122,7 @@ DIALECTS = {
             lambda _trigger: (ANY,),
             _stripe_misspelt,
             _stripe_type,
+            stripe_types,
         ),
         Dialect(
             "segment",

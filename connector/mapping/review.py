@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from connector.mapping.context import METADATA_KEYS
-from connector.mapping.dialect import Dialect
+from connector.mapping.dialect import ANY, Dialect
 from connector.mapping.document import Event, Keep
 from connector.mapping.english import mistake_in_english
 from connector.mapping.event_name import mistake_in_kept_name, mistake_in_name
@@ -37,10 +37,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """How closely to look: `metadata_keys` are kept of an event; `english` asks a dictionary about its name."""
+    """How closely to look: `metadata_keys` are kept of an event; `thorough` asks books about names and types, which
+    takes a second.
+    """
 
     metadata_keys: int = METADATA_KEYS
-    english: bool = False
+    thorough: bool = False
 
 
 def review(event: Event, dialect: Dialect, checks: Checks) -> Iterator[Finding]:
@@ -48,8 +50,9 @@ def review(event: Event, dialect: Dialect, checks: Checks) -> Iterator[Finding]:
     for look in (_trigger, _name, _contact, _reads, _vars, _keys, _types, _constants, _examples):
         yield from look(event, dialect)
     yield from _too_many_keys(event, checks.metadata_keys)
-    if checks.english:
+    if checks.thorough:
         yield from _english(event)
+        yield from _unknown_types(event, dialect)
 
 
 def _trigger(event: Event, dialect: Dialect) -> Iterator[Finding]:
@@ -73,6 +76,17 @@ def _english(event: Event) -> Iterator[Finding]:
     name = event.name
     if isinstance(name, str) and mistake_in_name(name) is None and (mistake := mistake_in_english(name)):
         yield Finding(("name",), mistake)
+
+
+def _unknown_types(event: Event, dialect: Dialect) -> Iterator[Finding]:
+    """A warning only: Stripe invents new types before its library knows them."""
+    known = dialect.known()
+    for index, trigger in enumerate(event.trigger):
+        if known and trigger not in known and trigger != ANY and not dialect.misspelt(trigger):
+            meant = did_you_mean(trigger, known, likeness=0.8)
+            remedy = f"did you mean `{meant}`?" if meant else "compare it with Stripe's list of event types"
+            what = f"no event type of {dialect.source.capitalize()} is known as `{trigger}`"
+            yield Finding(("trigger", index), Mistake(what, remedy), warning=True)
 
 
 def _contact(event: Event, dialect: Dialect) -> Iterator[Finding]:

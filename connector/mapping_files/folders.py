@@ -51,8 +51,8 @@ def load(folders: Sequence[Path], checks: Checks | None = None) -> Loaded:
 
 
 def check(folders: Sequence[Path], metadata_keys: int = METADATA_KEYS) -> Loaded:
-    """As `load`, and event names are looked up in a dictionary: for authors, not for a running service."""
-    return load(folders, Checks(metadata_keys, english=True))
+    """As `load`, and names and event types are looked up in books: for authors, not for a running service."""
+    return load(folders, Checks(metadata_keys, thorough=True))
 
 
 def mapping_files(folder: Path) -> list[Path]:

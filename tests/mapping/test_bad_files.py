@@ -94,7 +94,7 @@ def test_any_bytes_at_all_give_problems_and_nothing_worse(body: bytes):
 
 
 def read(root: Node) -> list[object]:
-    return list(read_document("a.yaml", root, Checks(english=True)).problems)
+    return list(read_document("a.yaml", root, Checks(thorough=True)).problems)
 
 
 def test_both_of_yamls_parsers_read_a_file_alike(monkeypatch: pytest.MonkeyPatch):

@@ -38,6 +38,7 @@ def test_an_editor_that_follows_the_schema_accepts_what_check_accepts(path: Path
         SCHEMA.validate(document)
 
 
+@pytest.mark.filterwarnings("ignore:deprecated string literal syntax")
 @pytest.mark.parametrize("path", INVALID, ids=name)
 def test_every_mistake_is_told_at_its_place_with_what_to_write_instead(path: Path, tmp_path: Path):
     expected = [line.decode() for line in path.read_bytes().splitlines() if line.startswith(EXPECTED)]
