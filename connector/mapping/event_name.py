@@ -78,11 +78,14 @@ def is_past(word: str) -> bool:
     return regular or word in _IRREGULAR
 
 
-@lru_cache(maxsize=4096)
 def derive_name(name: str) -> str | None:
     """A sender's `name` as an event name, its verb first; None where no name can be made of it."""
-    words = words_of(name[:_LONGEST_SOURCE])
-    derived = "-".join(_verb_first(words))
+    return _derived(name[:_LONGEST_SOURCE])
+
+
+@lru_cache(maxsize=4096)
+def _derived(name: str) -> str | None:
+    derived = "-".join(_verb_first(words_of(name)))
     return derived if derived and len(derived) <= MAX_NAME and _sound(derived) else None
 
 

@@ -20,7 +20,7 @@ def translation(value: Text) -> Convert:
     def convert(found: Json, context: Context, key: str) -> str | None:
         said = str(found).lower() if isinstance(found, bool) else text_of(found)
         if said is not None and said in words:
-            return words[said]
+            return words[said] or None
         if isinstance(otherwise, Constant):
             return text(otherwise.constant, context, key)
         if otherwise == "drop":

@@ -13,7 +13,7 @@ from connector.mapping.context import METADATA_KEYS
 from connector.mapping.problem import Problem
 from connector.mapping.reading import Read, read_document
 from connector.mapping.review import Checks
-from connector.mapping_files.yaml_nodes import read_nodes
+from connector.mapping_files.yaml_nodes import MAX_FILE, read_nodes
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -63,6 +63,12 @@ def mapping_files(folder: Path) -> list[Path]:
 
 def read_file(path: Path, checks: Checks | None = None) -> list[Read]:
     """The documents of one file, and one without entries for what cannot be read as YAML."""
-    roots, problems = read_nodes(str(path), path.read_bytes())
+    try:
+        with path.open("rb") as file:
+            body = file.read(MAX_FILE + 1)
+    except OSError as error:
+        remedy = f"make it readable: {error.strerror}"
+        return [Read(problems=[Problem(str(path), 1, 1, "a file that cannot be read", remedy)])]
+    roots, problems = read_nodes(str(path), body)
     reads = [read_document(str(path), root, checks or Checks()) for root in roots]
     return [*reads, Read(problems=problems)] if problems else reads

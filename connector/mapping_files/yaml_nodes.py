@@ -73,7 +73,7 @@ class _Reader:
     def text(self, body: bytes) -> str | None:
         """`body` as text that may be YAML."""
         if len(body) > MAX_FILE:
-            self._add(1, 1, f"a file of {len(body) // 1024} KiB", f"split it: {MAX_FILE // 1024} KiB are allowed")
+            self._add(1, 1, f"a file of more than {MAX_FILE // 1024} KiB", "split it")
             return None
         try:
             text = body.decode("utf-8-sig")

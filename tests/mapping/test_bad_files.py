@@ -14,6 +14,7 @@ from connector.mapping.reading import read_document
 from connector.mapping.review import Checks
 from connector.mapping.syntax import Node, plain
 from connector.mapping_files import Loaded, load, yaml_nodes
+from connector.mapping_files.folders import read_file
 
 from .yaml_files import VALID
 
@@ -61,7 +62,15 @@ def test_a_file_made_to_hang_is_a_problem_in_good_time(text: str, tmp_path: Path
 
 def test_a_file_beyond_the_limit_is_not_read(tmp_path: Path):
     loaded = timed("# " + "x" * yaml_nodes.MAX_FILE, tmp_path)
-    assert [problem.what for problem in loaded.problems] == ["a file of 256 KiB"]
+    assert [problem.what for problem in loaded.problems] == ["a file of more than 256 KiB"]
+
+
+def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path):
+    (tmp_path / "a.yaml").symlink_to(tmp_path)
+    (tmp_path / "b.yaml").write_text(PAID)
+    assert load([tmp_path]).ok
+    problems = [problem for read in read_file(tmp_path) for problem in read.problems]
+    assert [problem.what for problem in problems] == ["a file that cannot be read"]
 
 
 TEXTS = [path.read_text(encoding="utf-8") for path in VALID]
