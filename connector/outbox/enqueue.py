@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from connector import names
 from connector.contacts import directory
@@ -18,13 +18,10 @@ from connector.database.rows import ANY_KEY, insert_new
 from connector.database.tables import deliveries, event_names
 from connector.events import Identifier, IntercomEvent, Key, ReceivedState
 from connector.inbox.store import ReceivedEvent, settle, still_to_map
-from connector.outbox import queue, seconds
-from connector.outbox.delivery import Delivery, State, as_row, delivery_id, from_row, name_key
+from connector.outbox import queue, readiness, seconds, waiting
+from connector.outbox.delivery import State, as_row, delivery_id, name_key
 from connector.outbox.seconds import Wish
 from connector.outbox.translation import Translation
-from connector.workspaces.store import Mode, Workspace
-
-WOKEN_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,6 @@ def enqueue(
     connection: Connection,
     translations: Sequence[Translation],
     *,
-    workspaces: Mapping[int, Workspace],
     catalogue: str,
     now: int,
 ) -> list[Stored]:
@@ -64,10 +60,10 @@ def enqueue(
     names.record(connection, [name for each in mine for name in each.names], now=now)
     news = directory.record(connection, list(_statements(mine)), now=now)
     new = _insertable(connection, [_new(each, event, catalogue, now) for each in mine for event in each.events])
-    wants = _address(connection, new, workspaces, now)
+    wants = _address(connection, new, now)
     inserted = _insert(connection, new)
     _queue(connection, inserted, wants, now)
-    _wake(connection, news, workspaces, now)
+    waiting.address(connection, news, now=now)
     stored = list(_stored(connection, mine, inserted))
     settle(connection, [(each.translation.received, each.state, each.reason) for each in stored])
     return stored
@@ -115,11 +111,10 @@ def _there(connection: Connection, workspace_id: int, group: Sequence[_New]) -> 
     return set(connection.scalars(ids)) | set(connection.scalars(once))
 
 
-def _address(
-    connection: Connection, new: Sequence[_New], workspaces: Mapping[int, Workspace], now: int
-) -> dict[queue.Id, tuple[Identifier, ...]]:
+def _address(connection: Connection, new: Sequence[_New], now: int) -> dict[queue.Id, tuple[Identifier, ...]]:
     """Give each its identifier, its second and its state; whom those want that nobody is known for."""
     stopped = _stopped_names(connection, new, now)
+    standings = readiness.standings(connection, {each.received.workspace_id for each in new})
     wishes: list[Wish] = []
     wants: dict[queue.Id, tuple[Identifier, ...]] = {}
     for each in new:
@@ -127,7 +122,9 @@ def _address(
         match resolution:
             case Resolved(identifier):
                 _set_identifier(each.row, identifier)
-                state, reason = _ready(workspaces.get(each.received.workspace_id), each.event.contact)
+                state, reason = readiness.ready(
+                    standings.get(each.received.workspace_id), (*each.event.contact, identifier)
+                )
                 each.row.update(state=state.value, reason=reason)
                 wishes.append(_wish(each, identifier))
             case Unresolved(reason, wanted):
@@ -140,19 +137,6 @@ def _address(
         if each.row["id"] in given:
             _set_second(each.row, given[each.row["id"]])
     return wants
-
-
-def _ready(workspace: Workspace | None, contact: Sequence[Identifier]) -> tuple[State, str | None]:
-    """Whether an addressed delivery may go out, by the mode its workspace is in."""
-    if workspace is None:
-        return State.HELD, "unknown_workspace"
-    mode = workspace.mode_before or Mode.LIVE if workspace.mode.stopped else workspace.mode
-    if mode is Mode.WATCHING:
-        return State.HELD, "watching"
-    if mode is Mode.TRYING:
-        listed = {str(value) for value in workspace.settings.get("try_contacts", ())}
-        return (State.DUE, None) if listed & {each.value for each in contact} else (State.HELD, "not_listed")
-    return State.DUE, None
 
 
 def _wish(each: _New, identifier: Identifier) -> Wish:
@@ -216,68 +200,6 @@ def _queue(
     for each in inserted:
         if each.row["state"] == State.WAITING.value:
             queue.want(connection, each.id, wants[each.id])
-
-
-def _wake(
-    connection: Connection, news: Iterable[tuple[int, Key]], workspaces: Mapping[int, Workspace], now: int
-) -> None:
-    """Try again to address what waited for someone of whom more is known now."""
-    by_workspace: dict[int, set[Key]] = {}
-    for workspace_id, key in news:
-        by_workspace.setdefault(workspace_id, set()).add(key)
-    for workspace_id, keys in sorted(by_workspace.items()):
-        for found in queue.wanting(connection, workspace_id, keys, limit=WOKEN_AT_ONCE):
-            readdress(connection, (workspace_id, found), workspaces.get(workspace_id), now=now)
-
-
-def readdress(connection: Connection, each: queue.Id, workspace: Workspace | None, *, now: int) -> bool:
-    """Address a delivery that waits; whether it does so no longer. It goes on waiting for what it leads to now."""
-    workspace_id, delivery = each
-    row = (
-        connection.execute(
-            select(deliveries).where(deliveries.c.workspace_id == workspace_id, deliveries.c.id == delivery)
-        )
-        .mappings()
-        .one_or_none()
-    )
-    if row is None or row["state"] != State.WAITING.value:
-        return False
-    waiting = from_row(row)
-    match directory.resolve(connection, workspace_id, waiting.contact):
-        case Unresolved(reason, wanted):
-            queue.set_state(connection, [each], State.WAITING, reason, now=now)
-            queue.want(connection, each, wanted)
-            return False
-        case Resolved(identifier):
-            _leave_waiting(connection, waiting, identifier, workspace, now)
-    return True
-
-
-def _leave_waiting(
-    connection: Connection, delivery: Delivery, identifier: Identifier, workspace: Workspace | None, now: int
-) -> None:
-    each = (delivery.workspace_id, delivery.id)
-    wish = Wish(
-        delivery.workspace_id,
-        delivery.id,
-        (identifier.key,),
-        name_key(delivery.name),
-        delivery.created_at,
-        max(delivery.created_at, delivery.mapped_at // 1000),
-    )
-    second = seconds.reserve(connection, [wish])[delivery.id]
-    state, reason = _ready(workspace, (*delivery.contact, identifier))
-    row: dict[str, Any] = {"state": state.value, "reason": reason}
-    _set_identifier(row, identifier)
-    _set_second(row, second)
-    connection.execute(
-        update(deliveries)
-        .where(deliveries.c.workspace_id == delivery.workspace_id, deliveries.c.id == delivery.id)
-        .values(updated_at=now, **row)
-    )
-    queue.forget_wants(connection, each)
-    if row["state"] == State.DUE.value:
-        queue.put(connection, {each: now})
 
 
 def _stored(connection: Connection, mine: Sequence[Translation], inserted: Sequence[_New]) -> Iterator[Stored]:

@@ -118,9 +118,7 @@ class Mapper:
         return translation(received, body, self.catalog(), names=names, options=options)
 
     def _store(self, connection: Connection, translations: Sequence[Translation]) -> list[Stored]:
-        workspaces = {each.id: each for each in self.directory.workspaces()}
-        now, digest = self.database.clock.now(), self.catalog().digest
-        return enqueue(connection, translations, workspaces=workspaces, catalogue=digest, now=now)
+        return enqueue(connection, translations, catalogue=self.catalog().digest, now=self.database.clock.now())
 
     def _told(self, stored: Sequence[Stored]) -> int:
         for each in stored:

@@ -88,17 +88,6 @@ def want(connection: Connection, each: Id, identifiers: Iterable[Identifier]) ->
     insert_new(connection, wanted, rows)
 
 
-def wanting(connection: Connection, workspace_id: int, keys: Iterable[Key], *, limit: int) -> list[Key]:
-    """Deliveries that want one of `keys`."""
-    query = (
-        select(wanted.c.delivery_id)
-        .where(wanted.c.workspace_id == workspace_id, wanted.c.identifier.in_(list(keys)))
-        .distinct()
-        .limit(limit)
-    )
-    return list(connection.scalars(query))
-
-
 def forget_wants(connection: Connection, each: Id) -> None:
     """The delivery wants nobody any more."""
     connection.execute(delete(wanted).where(_is(wanted, "delivery_id", each)))

@@ -1,0 +1,55 @@
+"""Whether an addressed delivery may go out, by what its workspace is doing at that moment.  [SQL, reading only]
+
+Read in the transaction that stores the delivery, never from memory: a process that has not heard yet that a workspace
+was added or went live would hold its deliveries back until somebody notices.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, RowMapping, select
+
+from connector.database.tables import workspaces
+from connector.events import Identifier
+from connector.outbox.delivery import State
+from connector.workspaces.modes import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A workspace's mode, or the one that it returns to, and the contacts that are listed for trying it out."""
+
+    mode: Mode
+    listed: frozenset[str] = frozenset()
+
+
+def standings(connection: Connection, workspace_ids: Iterable[int]) -> dict[int, Standing]:
+    """How these workspaces stand now; one that is not there is left out."""
+    columns = workspaces.c
+    query = select(columns.id, columns.mode, columns.mode_before, columns.settings).where(
+        columns.id.in_(sorted(set(workspace_ids)))
+    )
+    return {row["id"]: _standing(row) for row in connection.execute(query).mappings()}
+
+
+def _standing(row: RowMapping) -> Standing:
+    mode = Mode(row["mode"])
+    if mode.stopped:
+        mode = Mode(row["mode_before"] or Mode.LIVE)
+    listed = json.loads(row["settings"]).get("try_contacts", ()) if mode is Mode.TRYING else ()
+    return Standing(mode, frozenset(str(value).casefold() for value in listed))
+
+
+def ready(standing: Standing | None, contact: Sequence[Identifier]) -> tuple[State, str | None]:
+    """The state of a delivery for `contact`, all of whose identifiers count, and the reason where it is held."""
+    match standing:
+        case None:
+            return State.HELD, "unknown_workspace"
+        case Standing(Mode.WATCHING):
+            return State.HELD, "watching"
+        case Standing(Mode.TRYING, listed) if not listed & {each.value.casefold() for each in contact}:
+            return State.HELD, "not_listed"
+    return State.DUE, None
