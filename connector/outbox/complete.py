@@ -176,7 +176,7 @@ def _stop_workspace(connection: Connection, done: Completion, reason: str) -> bo
         connection,
         delivery.workspace_id,
         Mode.NEEDS_REAUTHORIZATION,
-        reason=done.outcome.words or reason,
+        reason=display(done.outcome.words or reason),
         now=done.finished_at,
         if_unchanged_since=done.mode_seen_at,
     )
