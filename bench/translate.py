@@ -1,4 +1,4 @@
-"""Events a second through one mapping entry, beside the same mapping done with jmespath alone; and loading 2,000 entries.
+"""Events a second through one mapping entry, beside the same mapping done with jmespath alone; loading 2,000 entries.
 
     python -m bench.translate
 

@@ -69,6 +69,11 @@ class _Report:
         self._root = root
         self._found: dict[tuple[int, int], Problem] = {}
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is more already than anybody will be told."""
+        return len(self._found) > MOST_PROBLEMS
+
     def sorted(self) -> list[Problem]:
         found = sorted(self._found.values())
         if len(found) <= MOST_PROBLEMS:
@@ -162,7 +167,7 @@ class _Reading:
 
     def _review_rest(self, rest: Mended | None) -> None:
         """The findings about what the author wrote, in an event that is wrong elsewhere."""
-        if rest is None or self.head is None:
+        if rest is None or self.head is None or self.report.is_full:
             return
         try:
             model = Event.model_validate(rest.event)
