@@ -126,11 +126,18 @@ def to_map(
     return [(_received(row), row["body"]) for row in connection.execute(query).mappings()]
 
 
-def count_leftovers(connection: Connection, *, before: int) -> None:
-    """Another life of the process begins: count it on what the last one left unmapped."""
+def count_leftovers(connection: Connection, *, before: int, at_most: int) -> None:
+    """Another life of the process begins: count it on what the last one left unmapped.
+
+    Beyond `at_most` only tries of its own count: who merely waited behind a killer is no killer.
+    """
     connection.execute(
         update(received_events)
-        .where(received_events.c.state == ReceivedState.RECEIVED.value, received_events.c.received_at <= before)
+        .where(
+            received_events.c.state == ReceivedState.RECEIVED.value,
+            received_events.c.received_at <= before,
+            received_events.c.tries < at_most,
+        )
         .values(tries=received_events.c.tries + 1)
     )
 

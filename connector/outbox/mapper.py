@@ -1,7 +1,8 @@
 """The loop that maps: received events are translated and queued, in batches, until none is left.
 
 An event that crashes the process (rather than failing in it) would crash it again and again. So what a start finds
-unmapped is counted, what was found twice is mapped alone, and what was found `TRIES` times is not mapped any more.
+unmapped is counted, what was found twice is mapped alone, and what was begun alone twice without an end is not mapped
+any more.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class Mapper:
     async def _suspects(self) -> None:
         """What earlier lives of this process left unmapped, and may have died of."""
         before = wall() - (SETTLED_MS if self.database.many_processes else 0)
-        await self.database.transact(store.count_leftovers, before=before)
+        await self.database.transact(store.count_leftovers, before=before, at_most=ALONE_AFTER)
         for found in await self.database.read(store.leftovers, tries=ALONE_AFTER):
             if found.tries >= TRIES:
                 await self.database.transact(store.settle, [(found, ReceivedState.FAILED, "quarantined")])
