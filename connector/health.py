@@ -44,9 +44,9 @@ class Health:
         return [*reasons, *await self._trouble_with_the_database()]
 
     async def _trouble_with_the_database(self) -> Sequence[str]:
+        newest = await asyncio.to_thread(newest_revision)  # reads files, once
         try:
             async with asyncio.timeout(PATIENCE_S):
-                newest = await asyncio.to_thread(newest_revision)  # reads files, once
                 revision = await current_revision(self._database)
         except TimeoutError:
             return [f"the database has not answered within {PATIENCE_S:g} s"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -106,6 +106,7 @@ def _run(settings: Settings, *, listen: bool, work: bool) -> None:
 
 
 async def _until_stopped(settings: Settings, *, listen: bool, work: bool) -> None:
+    import asyncio
     import contextlib
     import logging
 
@@ -115,10 +116,12 @@ async def _until_stopped(settings: Settings, *, listen: bool, work: bool) -> Non
     logs = start(settings.log_format, settings.log_level)
     async with contextlib.AsyncExitStack() as stack:
         running = await stack.enter_async_context(service(settings, logs=logs, work=work))
+        doing: dict[str, Any] = {"working": work}
         if listen:
             where = await stack.enter_async_context(listening(running, settings.host, settings.port))
-            logs.line(Words(logging.INFO, "listening", {"url": where.url}))
-        if work:
-            logs.line(Words(logging.INFO, "working", {}))
-        await until_told_to_stop(running.mappings, running.tell)
+            doing["url"] = where.url
+        told_to_stop = asyncio.create_task(until_told_to_stop(running.mappings, running.tell))
+        await asyncio.sleep(0)  # who reads that it runs may tell it to stop: by now it listens for that
+        logs.line(Words(logging.INFO, "running", doing))
+        await told_to_stop
     logs.line(Words(logging.INFO, "stopped", {}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -23,7 +23,7 @@ from connector.mapping_files import load, shipped_folder
 from connector.outbox.enqueue import enqueue
 from connector.outbox.translation import translation
 from connector.settings import PREFIX
-from connector.workspaces import endpoints, store
+from connector.workspaces import endpoints
 from tests.signing import stripe_headers
 
 NOBODY = "http://127.0.0.1:9"
@@ -123,12 +123,11 @@ def _store(connection: Connection, session: Session, bodies: Sequence[bytes]) ->
 
 def _map(connection: Connection, session: Session) -> None:
     catalog = load([shipped_folder()]).catalog
-    workspaces: Mapping[int, store.Workspace] = {each.id: each for each in store.page(connection, session.vault)}
     translations = [
         translation(event, body, catalog, names={}, options=Options())
         for event, body in inbox.to_map(connection, limit=1000)
     ]
-    enqueue(connection, translations, workspaces=workspaces, catalogue=catalog.digest, now=session.now)
+    enqueue(connection, translations, catalogue=catalog.digest, now=session.now)
 
 
 def change(work: Callable[[Connection], object]) -> None:

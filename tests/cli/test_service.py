@@ -104,7 +104,7 @@ def test_a_webhook_goes_from_the_command_line_to_the_sandbox_while_commands_writ
     sandbox = start("sandbox", "--port", "0", "--workspace", "acme=token", "--create-contacts").first_line()
     there = {"CONNECTOR_INTERCOM_API_URL": sandbox}
     service = start("serve", "--port", "0", **there)
-    url = service.logged("listening")["url"]
+    url = service.logged("running")["url"]
     assert get(f"{url}/readyz")[0] == 200
 
     add = ("workspaces", "add", "--app-id", "acme", "--access-token", "token", "--json")
@@ -143,7 +143,7 @@ def _post(request: urllib.request.Request) -> int:
 
 
 def test_a_second_service_on_one_sqlite_database_is_refused_with_a_sentence(start: Start, tmp_path: Path) -> None:
-    start("serve", "--port", "0").logged("listening")
+    start("serve", "--port", "0").logged("running")
     second = run(tmp_path, "serve", "--port", "0")
     assert second.returncode == 1
     assert "another connector service is running" in second.stderr
@@ -151,7 +151,7 @@ def test_a_second_service_on_one_sqlite_database_is_refused_with_a_sentence(star
 
 
 def test_a_port_that_is_taken_is_said(start: Start, tmp_path: Path) -> None:
-    port = start("serve", "--port", "0").logged("listening")["url"].rpartition(":")[2]
+    port = start("serve", "--port", "0").logged("running")["url"].rpartition(":")[2]
     second = run(tmp_path, "serve", "--port", port, CONNECTOR_DATABASE_URL="sqlite:///other.db")
     assert second.returncode == 1
     assert "cannot listen" in second.stderr
@@ -159,13 +159,13 @@ def test_a_port_that_is_taken_is_said(start: Start, tmp_path: Path) -> None:
 
 def test_http_alone_stores_and_does_not_map(start: Start) -> None:
     service = start("serve", "--port", "0", "--no-worker")
-    assert get(f"{service.logged('listening')['url']}/healthz")[0] == 200
+    assert get(f"{service.logged('running')['url']}/healthz")[0] == 200
     assert service.stop(signal.SIGINT)[0] == 0
 
 
 def test_a_worker_runs_without_http_until_it_is_told_to_stop(start: Start) -> None:
     worker = start("worker", CONNECTOR_LOG_LEVEL="info")
-    worker.logged("working")
+    worker.logged("running")
     assert worker.stop()[0] == 0
 
 
