@@ -18,6 +18,8 @@ from connector.database.rows import insert_new, run_many
 from connector.database.tables import identities
 from connector.events import Identifier, IdentifierKind, Key
 
+PASSING_KEPT = 8
+"""Statements in passing that are kept of one thing; from the second on, nobody is picked anyway."""
 STEPS = 4
 """From a refund by its payment intent and its charge to the customer, and on to the person."""
 
@@ -78,9 +80,9 @@ class _Page:
         """Whether the directory now says something that it did not say before."""
         told = statement.evidence
         rows = self._rows.setdefault((statement.workspace_id, told.source.key), [])
-        rivals = [row for row in rows if row["target_kind"] == told.target.kind.value]
-        same = next((row for row in rivals if row["target_key"] == told.target.key), None)
-        rivals = [row for row in rivals if row is not same]
+        target = told.target.key
+        same = next((row for row in rows if row["target_key"] == target), None)
+        rivals = [row for row in rows if row is not same and row["target_kind"] == told.target.kind.value]
         if any(row["firm"] and (row["said_at"] > statement.said_at or not told.firm) for row in rivals if _live(row)):
             return False  # something newer, or firmer, is known
         if told.firm:
@@ -88,6 +90,8 @@ class _Page:
                 self._change(row, gone_at=row["gone_at"] or now)
         if same is not None:
             return self._repeat(statement, same)
+        if not told.firm and len(rivals) >= PASSING_KEPT:
+            return False  # so many are said to be it that one more says nothing
         row = _row(statement, now)
         rows.append(row)
         self._new.append(row)

@@ -70,9 +70,12 @@ def _choose(connection: Connection, wishes: Sequence[Wish]) -> dict[Key, int]:
     chosen: dict[Key, int] = {}
     for workspace_id, group in _by_workspace(wishes):
         taken = _taken(connection, workspace_id, group)
+        searches: dict[tuple[tuple[Key, ...], Key, int, int], Iterator[int]] = {}
         for wish in group:
             slots = [(identifier, wish.name) for identifier in wish.identifiers]
-            second = next((at for at in _candidates(wish) if not any((*slot, at) in taken for slot in slots)), None)
+            # equal wishes search on from where the last one stopped: a burst of one second is one walk, not many
+            search = searches.setdefault((wish.identifiers, wish.name, wish.second, wish.latest), _candidates(wish))
+            second = next((at for at in search if not any((*slot, at) in taken for slot in slots)), None)
             if second is not None:
                 chosen[wish.delivery_id] = second
                 taken.update((*slot, second) for slot in slots)
