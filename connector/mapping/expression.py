@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
-from math import prod
 from typing import Any
 
 import jmespath
@@ -66,7 +65,7 @@ def compile_expression(text: str) -> Expression:
     if mistake := traps.in_words(text):
         raise BadExpression(mistake)
     tree = _parsed(text)
-    if mistake := traps.in_tree(text, tree) or _too_much(tree) or _bad_call(text, tree):
+    if mistake := _too_much(tree) or traps.in_tree(text, tree) or _bad_call(text, tree):
         raise BadExpression(mistake)
     return Expression(text, closure(tree), frozenset(_reads(tree)))
 
@@ -85,11 +84,13 @@ def _parsed(text: str) -> Tree:
         raise BadExpression(traps.explained(text, error)) from None
 
 
-def nodes(tree: Tree) -> Iterator[Tree]:
-    """`tree` and all below it."""
-    yield tree
-    for child in children(tree):
-        yield from nodes(child)
+def nodes(tree: Tree) -> Iterator[tuple[Tree, int]]:
+    """`tree` and all below it, each with its depth; without recursion, as it may be deep."""
+    waiting = [(tree, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        yield node, depth
+        waiting += [(child, depth + 1) for child in reversed(children(node))]
 
 
 def children(tree: Tree) -> list[Tree]:
@@ -98,28 +99,26 @@ def children(tree: Tree) -> list[Tree]:
 
 
 def _too_much(tree: Tree) -> Mistake | None:
-    if _depth(tree) > MAX_DEPTH:
-        return Mistake(f"nested more than {MAX_DEPTH} deep", "give its parts names under `vars`")
-    selects = (node for node in nodes(tree) if node["type"].startswith("multi_select"))
-    if prod(len(node["children"]) for node in selects) > MAX_FAN_OUT:
+    fan_out = 1
+    for node, depth in nodes(tree):
+        if depth > MAX_DEPTH:
+            return Mistake(f"nested more than {MAX_DEPTH} deep", "give its parts names under `vars`")
+        if node["type"].startswith("multi_select"):
+            fan_out *= len(node["children"])
+    if fan_out > MAX_FAN_OUT:
         return Mistake("`[…, …]` and `{…}` here multiply too much", "give its parts names under `vars`")
     return None
 
 
-def _depth(tree: Tree) -> int:
-    return 1 + max((_depth(child) for child in children(tree)), default=0)
-
-
 def _bad_call(text: str, tree: Tree) -> Mistake | None:
-    for node in nodes(tree):
-        if node["type"] == "function_expression" and (mistake := _checked_call(text, node)):
-            return mistake
-    return None
+    calls = (node for node, _depth in nodes(tree) if node["type"] == "function_expression")
+    return next((mistake for call in calls if (mistake := _checked_call(text, call))), None)
 
 
 def _checked_call(text: str, node: Tree) -> Mistake | None:
     name, given = node["value"], len(node["children"])
-    offset = text.find(name)
+    found = re.search(rf"(?<![A-Za-z0-9_.]){name}\s*\(", text)
+    offset = found.start() if found else None
     if name in FUNCTIONS:
         ours = FUNCTIONS[name]
         wrong, signature = given != len(ours.parameters), ours.signature

@@ -25,6 +25,8 @@ _BEFORE_OPERAND = _COMPARATORS | {"start", "or", "and", "not", "lparen", "comma"
 _AFTER_OPERAND = _COMPARATORS | {"eof", "or", "and", "rparen", "comma", "rbracket", "pipe"}
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DASHED = re.compile(r"\w+(?:-\w+)+")
+_NOT = re.compile(r"!(?!=)")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _WORDS = {"and": "&&", "or": "||", "not": "!", "is": "==", "eq": "=="}
 _CHARACTERS = {
@@ -100,7 +102,7 @@ def explained(text: str, error: Exception) -> Mistake:
 
 
 def _not_binds_first(text: str, kind: str) -> Mistake:
-    offset = max(text.find("!"), 0)
+    offset = found.start() if (found := _NOT.search(text)) else None
     if kind == "comparator":
         return Mistake("`!a == b` compares the opposite of a", "write `a != b`, or !(a == b)", offset)
     return Mistake("`!a.b` means (!a).b, which is never there", "write !(a.b)", offset)
@@ -124,12 +126,13 @@ def _dashed(text: str, offset: int) -> str | None:
 
 
 def _bad_structure(text: str, offset: int) -> Mistake:
+    bare = _QUOTED.sub(lambda quoted: " " * len(quoted[0]), text)
     for name, symbol in _WORDS.items():
-        if found := re.search(rf"(?<![\w.'\"]){name}(?![\w.'\"(])", text):
+        if found := re.search(rf"(?<![\w.]){name}(?![\w.(])", bare):
             return Mistake(f"`{name}` is no operator", f"write `{symbol}`", found.start())
     for opening, closing in ("()", "[]", "{}"):
-        if text.count(opening) != text.count(closing):
-            less = closing if text.count(opening) > text.count(closing) else opening
+        if bare.count(opening) != bare.count(closing):
+            less = closing if bare.count(opening) > bare.count(closing) else opening
             remedy = f"add the missing `{less}`; inside {{…}} or […] of YAML, put the whole expression in double quotes"
             return Mistake(f"`{opening}` and `{closing}` do not pair up", remedy, offset)
     if not text[offset:].strip():

@@ -22,6 +22,7 @@ def value(text: str, payload: dict[str, object], unit: str = "minor", **options:
     [
         "a" * 1001,
         "||".join(["data"] * 1000),
+        "||".join("a" * 330),
         "!" * 900 + "a",
         "(" * 900,
         "[" * 900,
@@ -42,6 +43,46 @@ def test_an_expression_that_could_hang_is_refused_at_once(text: str):
     with pytest.raises(BadExpression):
         compile_expression(text)
     assert time.process_time() - begin < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "offset"),
+    [
+        ("data.object.id == id(a, b)", "`id` does not take 2 values", 18),
+        ("a != `1` && !b.c", "`!a.b` means (!a).b, which is never there", 12),
+        ("status == 'up and away' rest", "the expression cannot be read at `rest`", 24),
+        ("a == '(' and b", "`and` is no operator", 9),
+        ('contains(properties.tags, "vip")', '"vip" in double quotes is the name of a field', 26),
+        ("sort_by(a, b) || nop(a)", "there is no function `nop`", 17),
+        ("api_version > '2026'", "'2026' is text, and text is never more or less than a number", 14),
+    ],
+)
+def test_a_mistake_is_told_where_it_is(text: str, what: str, offset: int):
+    with pytest.raises(BadExpression) as caught:
+        compile_expression(text)
+    assert (caught.value.mistake.what, caught.value.mistake.offset) == (what, offset)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "items[?\"Order Id\" == 'x']",
+        'properties."Order Id"',
+        "a.true.null",
+        '{"a b": c}',
+        '["a b", c]',
+        "a.and.or.not",
+        "not_null(a, b)",
+        "a[-1]",
+        "a[0:2:1]",
+        "a > '2026-01-01'",
+        "!a && !(b.c)",
+        "!contains(a, 'b')",
+        "a[?!b]",
+    ],
+)
+def test_what_only_looks_like_a_trap_is_none(text: str):
+    assert compile_expression(text).text == text
 
 
 def test_a_join_that_would_fill_the_memory_is_an_error():
