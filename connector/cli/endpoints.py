@@ -37,28 +37,35 @@ def _policies() -> Iterable[str]:
     return [policy.value for policy in BatchPolicy]
 
 
+OfSource = Annotated[str, choice("--source", help="Who sends: stripe or segment.", load=_sources)]
+SigningSecret = Annotated[
+    str | None, typer.Option(help="What it signs with (whsec_… at Stripe)" + Stdin, show_default=False)
+]
+Authorization = Annotated[
+    str | None, typer.Option(help="The Authorization header it is to show, instead or as well" + Stdin)
+]
+Policy = Annotated[
+    str | None,
+    choice(
+        "--batch-policy",
+        help="Of a Segment batch: first-event-signed, whole-body-signed or refuse-batches.",
+        load=_policies,
+    ),
+]
+RestrictedKey = Annotated[str | None, typer.Option(help="Stripe's rk_… key, kept for look-ups" + Stdin)]
+
+
 @app.command("add")
 def add(
     *,
     workspace: Annotated[str, typer.Option(metavar="APP_ID", help="The workspace's id.", show_default=False)],
-    source: Annotated[str, choice("--source", help="Who sends: stripe or segment.", load=_sources)],
-    signing_secret: Annotated[
-        str | None, typer.Option(help="What it signs with (whsec_… at Stripe)" + Stdin, show_default=False)
-    ] = None,
-    authorization: Annotated[
-        str | None, typer.Option(help="The Authorization header it is to show, instead or as well" + Stdin)
-    ] = None,
+    source: OfSource,
+    signing_secret: SigningSecret = None,
+    authorization: Authorization = None,
     label: Annotated[str, typer.Option(help="Tells several endpoints of one source apart.")] = "default",
     mode: Annotated[EndpointMode, typer.Option(help="Which of Stripe's modes count.")] = EndpointMode.ANY,
-    batch_policy: Annotated[
-        str | None,
-        choice(
-            "--batch-policy",
-            help="Of a Segment batch: first-event-signed, whole-body-signed or refuse-batches.",
-            load=_policies,
-        ),
-    ] = None,
-    restricted_key: Annotated[str | None, typer.Option(help="Stripe's rk_… key, kept for look-ups" + Stdin)] = None,
+    batch_policy: Policy = None,
+    restricted_key: RestrictedKey = None,
     json: Json = False,
 ) -> None:
     """Add an endpoint and print the address to enter at Stripe or Segment."""

@@ -89,6 +89,12 @@ def _run(arguments: Sequence[str]) -> int:
         return _failed(kind, str(error), WRONG_USAGE if isinstance(error, UsageError) else FAILED, as_json=as_json)
     except typer.TyperException as error:
         return _failed("usage", _wording(error), WRONG_USAGE, as_json=as_json)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _failed(
+            "system", f"{error.filename or 'the system'}: {error.strerror or error}", FAILED, as_json=as_json
+        )
     except typer.Abort:
         return _failed("aborted", "nothing was done", FAILED, as_json=as_json)
 

@@ -84,6 +84,8 @@ def test_a_wrong_setting_fails_with_its_name_and_exit_1(cli: Cli, monkeypatch: p
     [
         ("mysql://nobody@nowhere/x", "CONNECTOR_DATABASE_URL is neither"),
         ("sqlite:////no/such/folder/connector.db", "the folder /no/such/folder does not exist"),
+        ("sqlite:////proc/connector.db", "/proc/connector.db"),
+        ("sqlite:///.", "unable to open database file"),
         ("postgresql://connector:hunter2@127.0.0.1:9/connector", "PostgreSQL cannot be reached"),
     ],
 )
