@@ -12,6 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select, update
 
+from connector.contacts import directory
+from connector.contacts.directory import Resolved
 from connector.database.rows import insert_new
 from connector.database.tables import alerts, attempts, deliveries, event_names, queue
 from connector.events import Identifier, Key, display
@@ -19,8 +21,8 @@ from connector.intercom.outcome import Answer, Outcome
 from connector.outbox import lanes, seconds
 from connector.outbox import queue as queue_sql
 from connector.outbox.claim import Claimed
-from connector.outbox.delivery import State, name_key
-from connector.outbox.retry import Again, Dead, Done, HoldLane, LookUp, Park, Step, StopName, StopWorkspace
+from connector.outbox.delivery import Delivery, State, name_key
+from connector.outbox.retry import LADDER_MS, Again, Dead, Done, HoldLane, LookUp, Park, Step, StopName, StopWorkspace
 from connector.outbox.seconds import Wish
 from connector.workspaces.store import Mode, set_mode
 
@@ -120,6 +122,7 @@ def _id(done: Completion) -> tuple[int, Key]:
 
 
 def _reschedule(connection: Connection, done: Completion, row: RowMapping, *, due: int, **more: Any) -> None:  # noqa: ANN401
+    """Have the delivery tried again at `due`; by the better identifier that a look-up found, if it found one."""
     outcome, step = done.outcome, done.step
     first = row["first_attempt_at"] if row["first_attempt_at"] is not None else done.started_at
     stood_still = due - done.finished_at if isinstance(step, HoldLane) else 0
@@ -138,36 +141,59 @@ def _reschedule(connection: Connection, done: Completion, row: RowMapping, *, du
     here = (queue.c.workspace_id == row["workspace_id"], queue.c.delivery_id == row["delivery_id"])
     connection.execute(update(queue).where(*here).values(values))
     if done.identifier is not None:
-        _set_identifier(connection, done, done.identifier)
+        _put_into(connection, done, State.DUE, None, done.identifier)
 
 
 def _park(connection: Connection, done: Completion, row: RowMapping, reason: str, wake_at: int | None) -> None:
-    people = [identifier for identifier in done.claimed.delivery.contact if identifier.kind.addresses]
+    """Have the delivery wait for its contact, and begin with the mapping's first identifier when that appears."""
+    ladder = row["ladder"]
+    if ladder < done.claimed.history.ladder:  # the contact appeared while the try was out: what it says is old
+        wake_at = done.finished_at + LADDER_MS[0]
     if wake_at is None:
         queue_sql.settle(connection, [_id(done)], State.PARKED, reason, now=done.finished_at)
     else:
-        _reschedule(connection, done, row, due=wake_at, ladder=row["ladder"] + 1, lookups=0)
-        queue_sql.set_state(connection, [_id(done)], State.PARKED, reason, now=done.finished_at)
-    queue_sql.want(connection, _id(done), people)
-
-
-def _set_identifier(connection: Connection, done: Completion, identifier: Identifier) -> None:
-    """Address the delivery by what the look-up found; its second must be free for that one too.
-
-    Only reached while every attempt was a definite refusal, so that neither is final yet.
-    """
+        _reschedule(connection, done, row, due=wake_at, ladder=ladder + 1, lookups=0)
     delivery = done.claimed.delivery
-    known = {way.key for way in (*delivery.contact, identifier) if way.kind.addresses}
-    latest = max(delivery.created_at, done.claimed.received_at // 1000)
-    name = name_key(delivery.name)
-    wish = Wish(delivery.workspace_id, delivery.id, tuple(sorted(known)), name, delivery.created_at, latest)
-    seconds.release(connection, delivery.workspace_id, [delivery.id])
-    second = seconds.reserve(connection, [wish])[delivery.id]
-    if second is None:
+    begin_with = delivery.identifier if row["ambiguous"] else _first(connection, delivery)
+    people = [way for way in (*delivery.contact, delivery.identifier, begin_with) if way and way.kind.addresses]
+    queue_sql.want(connection, _id(done), people)
+    _put_into(connection, done, State.PARKED, reason, begin_with)
+
+
+def _first(connection: Connection, delivery: Delivery) -> Identifier | None:
+    """The identifier that the delivery would be addressed by if it were made now."""
+    resolution = directory.resolve(connection, delivery.workspace_id, delivery.contact)
+    return resolution.identifier if isinstance(resolution, Resolved) else delivery.identifier
+
+
+def _put_into(
+    connection: Connection, done: Completion, state: State, reason: str | None, identifier: Identifier | None
+) -> None:
+    """Put the delivery into `state`, addressed by `identifier`; dead where its second cannot be free for that, too.
+
+    Another identifier than it has only comes here while every attempt was a definite refusal: it is not final yet.
+    """
+    now, delivery = done.finished_at, done.claimed.delivery
+    if identifier is None or identifier == delivery.identifier:
+        queue_sql.set_state(connection, [_id(done)], state, reason, now=now)
+    elif (second := _second_for(connection, done, identifier)) is None:
         _finish(connection, done, State.DEAD, "no_free_second")
-        return
-    values = {"identifier_kind": identifier.kind.value, "identifier_value": identifier.value, "created_at": second}
-    queue_sql.set_state(connection, [_id(done)], State.DUE, None, now=done.finished_at, **values)
+    else:
+        more = {"identifier_kind": identifier.kind.value, "identifier_value": identifier.value, "created_at": second}
+        queue_sql.set_state(connection, [_id(done)], state, reason, now=now, **more)
+
+
+def _second_for(connection: Connection, done: Completion, identifier: Identifier) -> int | None:
+    """A second that is free for `identifier` as well as for those it is held for already."""
+    delivery = done.claimed.delivery
+    held = seconds.identifiers(connection, delivery.workspace_id, delivery.id)
+    if identifier.key in held:
+        return delivery.created_at
+    latest = max(delivery.created_at, done.claimed.received_at // 1000)
+    known = tuple(sorted(held | {identifier.key}))
+    wish = Wish(delivery.workspace_id, delivery.id, known, name_key(delivery.name), delivery.created_at, latest)
+    seconds.release(connection, delivery.workspace_id, [delivery.id])
+    return seconds.reserve(connection, [wish])[delivery.id]
 
 
 def _stop_workspace(connection: Connection, done: Completion, reason: str) -> bool:

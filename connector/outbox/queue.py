@@ -46,9 +46,14 @@ def put(
 
 
 def wake(connection: Connection, ids: Sequence[Id], *, now: int) -> None:
-    """Queue deliveries to be tried now with a clean slate, whether or not they are queued. In flight, they stay so."""
+    """Queue deliveries to be tried now with a clean slate, whether or not they are queued.
+
+    One that is in flight stays so; should it be parked, its ladder begins anew.
+    """
     for each in ids:
-        connection.execute(delete(queue).where(_is(queue, "delivery_id", each), queue.c.lease_id.is_(None)))
+        here = _is(queue, "delivery_id", each)
+        connection.execute(delete(queue).where(here, queue.c.lease_id.is_(None)))
+        connection.execute(update(queue).where(here).values(ladder=0))
     put(connection, dict.fromkeys(ids, now), tried={each: tries(connection, each) for each in ids})
 
 

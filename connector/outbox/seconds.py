@@ -57,6 +57,14 @@ def release(connection: Connection, workspace_id: int, deliveries: Iterable[Key]
     )
 
 
+def identifiers(connection: Connection, workspace_id: int, delivery_id: Key) -> set[Key]:
+    """For whom a delivery holds its second."""
+    query = select(seconds.c.identifier).where(
+        seconds.c.workspace_id == workspace_id, seconds.c.delivery_id == delivery_id
+    )
+    return set(connection.scalars(query))
+
+
 def _held(connection: Connection, wishes: Sequence[Wish]) -> Iterator[tuple[Key, int]]:
     for workspace_id, group in _by_workspace(wishes):
         query = select(seconds.c.delivery_id, seconds.c.second).where(
