@@ -20,7 +20,7 @@ from connector.outbox import lanes
 from connector.outbox import queue as queue_sql
 from connector.outbox.delivery import Delivery, State, from_row
 from connector.outbox.lanes import Lane
-from connector.outbox.retry import History, quarantined, runs_alone
+from connector.outbox.retry import CLAIMS_TOGETHER, History, quarantined, runs_alone
 
 LEASE_MS = 60_000
 """Longer than a call to Intercom can take (20 s) and the wait before it."""
@@ -42,20 +42,29 @@ class Claimed:
     received_at: int
     due: int
 
+    @property
+    def suspect(self) -> bool:
+        """Whether it may be what killed those who tried it: while it is tried, no other suspect is."""
+        return runs_alone(self.history)
 
-def claim(connection: Connection, *, holder: Key, now: int, room: int) -> list[Claimed]:
-    """Up to `room` deliveries to try now, fairly from all lanes that are due."""
+
+def claim(connection: Connection, *, holder: Key, now: int, room: int, suspects: bool = True) -> list[Claimed]:
+    """Up to `room` deliveries to try now, fairly from all lanes that are due; without `suspects`, none of those."""
     claimed: list[Claimed] = []
     for lane in lanes.due(connection, holder=holder, now=now, limit=LANES_AT_ONCE):
         if len(claimed) >= room:
             break
-        claimed += _claim_from(connection, lane, holder=holder, now=now, room=min(room - len(claimed), ROWS_OF_A_LANE))
+        share = min(room - len(claimed), ROWS_OF_A_LANE)
+        claimed += _claim_from(connection, lane, holder=holder, now=now, room=share, suspects=suspects)
+        suspects = suspects and not any(each.suspect for each in claimed)
     return claimed
 
 
-def _claim_from(connection: Connection, lane: Lane, *, holder: Key, now: int, room: int) -> list[Claimed]:
+def _claim_from(
+    connection: Connection, lane: Lane, *, holder: Key, now: int, room: int, suspects: bool
+) -> list[Claimed]:
     admitted = lane.breaker.admits(min(room, lane.budget.available(now)), now)
-    rows = _due_rows(connection, lane.workspace_id, now, admitted) if admitted else []
+    rows = _due_rows(connection, lane.workspace_id, now, admitted, suspects=suspects) if admitted else []
     rows = _alone(_without_killers(connection, rows, now))
     lease_id, until = secrets.token_bytes(16), now + LEASE_MS
     run_many(connection, _LEASE, [_leased(row, lease_id, until, now) for row in rows])
@@ -66,7 +75,9 @@ def _claim_from(connection: Connection, lane: Lane, *, holder: Key, now: int, ro
     return [_claimed(row, lease_id, until, now) for row in rows]
 
 
-def _due_rows(connection: Connection, workspace_id: int, now: int, limit: int) -> Sequence[RowMapping]:
+def _due_rows(
+    connection: Connection, workspace_id: int, now: int, limit: int, *, suspects: bool
+) -> Sequence[RowMapping]:
     """Live work first; each priority is one walk along the index."""
     found: list[RowMapping] = []
     for priority in lanes.Priority:
@@ -85,6 +96,8 @@ def _due_rows(connection: Connection, workspace_id: int, now: int, limit: int) -
             .order_by(queue.c.due)
             .limit(limit - len(found))
         )
+        if not suspects:
+            query = query.where(queue.c.claims < CLAIMS_TOGETHER)
         if len(found) < limit:
             found += connection.execute(query).mappings().all()
     return found

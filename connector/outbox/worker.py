@@ -36,7 +36,7 @@ class Worker:
     tell: Tell
     bell: Bell
     concurrency: int = CONCURRENCY
-    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _tasks: dict[asyncio.Task[None], Claimed] = field(default_factory=dict)
 
     @property
     def in_flight(self) -> int:
@@ -58,28 +58,34 @@ class Worker:
         """Let what is in flight finish; what has not by then falls due again when its lease ends."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout_s)
-        for task in self._tasks:
+        for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _turn(self) -> None:
-        claimed, next_due = await self.database.transact(self._claim)
+        claimed, next_due = await self.database.transact(self._claim, suspects=not self._has_a_suspect)
         for each in claimed:
             task = asyncio.create_task(self._deliver(each))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = each
+            task.add_done_callback(self._tasks.pop)
         if not claimed:
             await self.bell.wait(self._until(next_due))
 
-    def _claim(self, connection: Connection) -> tuple[list[Claimed], int | None]:
+    def _claim(self, connection: Connection, *, suspects: bool) -> tuple[list[Claimed], int | None]:
         room = self.concurrency - len(self._tasks)
         if room <= 0:
             return [], None
         now = self.database.clock.now()
-        return claim(connection, holder=self.courier.holder, now=now, room=room), lanes.next_due(connection)
+        claimed = claim(connection, holder=self.courier.holder, now=now, room=room, suspects=suspects)
+        return claimed, lanes.next_due(connection)
+
+    @property
+    def _has_a_suspect(self) -> bool:
+        """Only one is tried at a time: if this process dies, only that one is to blame."""
+        return any(each.suspect for each in self._tasks.values())
 
     def _until(self, next_due: int | None) -> float:
-        if next_due is None:
+        if next_due is None or self._has_a_suspect:  # others of its kind are due, and wait for the bell
             return LOOK_UP_S
         return min(LOOK_UP_S, max(0.001, (next_due - self.database.clock.now()) / 1000))
 
