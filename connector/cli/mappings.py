@@ -9,7 +9,7 @@ import typer
 
 from connector.cli import pages
 from connector.cli.options import Cursor, Json, Limit, OfWorkspace, choice
-from connector.cli.output import print_json, remark, say, show_item, show_page
+from connector.cli.output import print_json, remark, say, show_item, show_page, table
 from connector.errors import SettingsError, UsageError
 
 if TYPE_CHECKING:
@@ -104,7 +104,10 @@ def show(
         print_json({"items": items, "next": None})
         return
     for item in items:
-        show_item(item, as_json=False)
+        say(f"{item['id']}  {item['file']}")
+        for sentence in item["does"]:
+            say(f"  {sentence}")
+        table(item["metadata"], ("key", "type", "from"))
         say("")
 
 
@@ -234,19 +237,13 @@ def _summary(entry: Entry) -> dict[str, Any]:
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
-    """An entry with everything that it does, in its own words."""
-    from connector.mapping.walk import outline
+    """An entry with everything that it does, in words."""
+    from connector.mapping.explain import explain
 
-    written = outline(entry.definition)
+    explanation = explain(entry)
     return {
         **_summary(entry),
         "file": f"{entry.place.file}:{entry.place.line}",
-        "when": written.get("when"),
-        "once": written.get("once"),
-        "created_at": written.get("created_at"),
-        "contact": written.get("contact"),
-        "vars": written.get("vars"),
-        "metadata": [
-            {"key": key, "type": kind.value, "from": written["metadata"].get(key)} for key, kind in entry.types.items()
-        ],
+        "does": list(explanation.sentences),
+        "metadata": [{"key": row.key, "type": row.type, "from": row.source} for row in explanation.rows],
     }
