@@ -142,6 +142,14 @@ def try_(
         remark(f"no entry asks for {result['type']!r} of {result['source']}")
 
 
+@app.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of mapping files, by which editors complete and check them."""
+    from connector.mapping.schema import json_schema
+
+    print_json(json_schema())
+
+
 def _folders(settings: Settings, given: Sequence[Path] | None) -> list[Path]:
     """The shipped catalogue, and what is laid over it."""
     from connector.mapping_files import shipped_folder

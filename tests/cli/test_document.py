@@ -53,10 +53,11 @@ def test_every_command_and_option_explains_itself() -> None:
 
 
 def test_everything_that_prints_a_result_can_print_json() -> None:
-    silent = {"connector serve", "connector worker", "connector sandbox"}
+    runs = {"connector serve", "connector worker", "connector sandbox"}
+    always_json = {"connector mappings schema"}
     for name, command in COMMANDS.items():
         names = {option for parameter in command.params for option in parameter.opts}
-        assert ("--json" in names) is (name not in silent), name
+        assert ("--json" in names) is (name not in runs | always_json), name
 
 
 def test_every_list_takes_a_limit_and_a_cursor() -> None:

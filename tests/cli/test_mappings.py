@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from tests.cli.conftest import PAYLOADS, Cli, Receive
 
@@ -143,3 +145,10 @@ def test_mistakes_in_the_files_stop_what_needs_them(cli: Cli, tmp_path: Path, mo
     monkeypatch.setenv("CONNECTOR_MAPPINGS_DIR", folder(tmp_path, GOOD.replace("version: 1", "version: 2")))
     result = cli("mappings", "show")
     assert (result.status, "connector mappings check" in result.err) == (1, True)
+
+
+def test_the_schema_for_editors_accepts_a_good_file_and_no_bad_one(cli: Cli) -> None:
+    schema = jsonschema.Draft202012Validator(cli("mappings", "schema").ok.json)
+    good = yaml.safe_load(GOOD)
+    assert schema.is_valid(good)
+    assert not schema.is_valid(good | {"sauce": "stripe"})
