@@ -111,7 +111,7 @@ async def alone(running: Service, sandbox: Sandbox) -> tuple[list[float], list[f
     for prepared in requests(running.path, ALONE, 0):
         before = len(sandbox.events())
         sent = time.time()
-        result = await run(running.host, running.port, [_with_own_invoice(prepared, before, running.path)], 1)
+        result = await run(running.host, running.port, [_with_own_invoice(prepared, -1 - before, running.path)], 1)
         acknowledged += result.latencies
         await sandbox.until(lambda before=before: len(sandbox.events()) > before, within=20)
         called.append((sandbox.events()[-1].received_at - sent) * 1000)
@@ -123,11 +123,17 @@ def _with_own_invoice(prepared: bytes, number: int, path: str) -> bytes:
     from bench.load import post
     from tests.signing import stripe_headers
 
-    payload = json.loads(prepared.partition(b"\r\n\r\n")[2])
-    payload["data"]["object"]["id"] = f"in_bench{number}_{payload['id']}"
-    payload["data"]["object"]["customer"] = f"cus_{number % PEOPLE}"
-    payload["data"]["object"]["customer_email"] = f"customer{number % PEOPLE}@example.com"
-    body = json.dumps(payload, indent=2).encode()
+    text = prepared.partition(b"\r\n\r\n")[2].decode()
+    invoice = json.loads(text)["data"]["object"]
+    person = number % PEOPLE
+    for theirs, ours in (
+        (invoice["id"], f"in_bench{number}"),
+        (invoice["customer"], f"cus_bench{person}"),
+        (invoice["customer_email"], f"customer{person}@example.com"),
+        (invoice["parent"]["subscription_details"]["subscription"], f"sub_bench{person}"),
+    ):
+        text = text.replace(theirs, ours)
+    body = text.encode()
     return post(path, body, stripe_headers(body, SECRET))
 
 
