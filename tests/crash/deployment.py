@@ -1,0 +1,211 @@
+"""A whole installation of real processes: a sandbox Intercom, a database, and services on it that get killed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientSession
+from pydantic import SecretStr
+from sqlalchemy import Connection, update
+
+from connector.database.engine import open_database
+from connector.database.migrate import migrate
+from connector.database.tables import lanes, queue
+from connector.settings import Settings
+from connector.workspaces import endpoints, store
+from connector.workspaces.endpoints import Endpoint, NewEndpoint
+from connector.workspaces.keys import load_vault
+from tests.crash.oracle import Books, Item, read_ledger
+from tests.crash.processes import PATIENCE_S, PROGRAM, Process, Result, run
+from tests.crash.sender import KNOWN, REFUSED, Sender
+
+SECRET = "whsec_crash"
+TOKEN = "token-of-acme"
+KEY = "A" * 43
+ADDRESS = '"url": "http'
+"""In the line that a service says once it listens."""
+NOBODY = "http://127.0.0.1:9"
+RATE_LIMIT = 100_000
+"""Calls in ten seconds: pacing is not what is looked at here."""
+
+
+@dataclass
+class Deployment:
+    """Everything that runs. `services` are those that are up; a killed one is no longer among them."""
+
+    env: Mapping[str, str]
+    ledger: Path
+    sandbox_url: str
+    path: str
+    http: ClientSession
+    services: list[Service] = field(default_factory=list)
+    deaths: int = 0
+    _turns: itertools.count[int] = field(default_factory=itertools.count)
+    _latest: str = NOBODY
+    _processes: list[Process] = field(default_factory=list)
+
+    async def end(self) -> None:
+        """Leave no process behind."""
+        await asyncio.gather(*(each.kill() for each in self._processes))
+
+    def sender(self, path: str | None = None) -> Sender:
+        """A sender to the endpoint at `path`, or to the one that is there from the start."""
+        return Sender(lambda: self.address(path or self.path), SECRET)
+
+    def address(self, path: str) -> str:
+        """Where to post: the services take turns; where none is up, it is where the last one was."""
+        if self.services:
+            self._latest = self.services[next(self._turns) % len(self.services)].url
+        return self._latest + path
+
+    async def start(self, program: str = PROGRAM) -> Service:
+        """One more service."""
+        process = await self._spawn(program)
+        line = await process.said(ADDRESS)
+        assert line is not None, process.last_words
+        return self._serving(process, line)
+
+    async def keep_alive(self, program: str) -> None:
+        """A service that is started again whenever it has died, as a supervisor does it."""
+        while True:
+            process = await self._spawn(program)
+            if line := await process.said(ADDRESS):
+                service = self._serving(process, line)
+                await process.ended()
+                self.services.remove(service)
+            self.deaths += 1
+
+    async def kill(self) -> None:
+        """SIGKILL one of the services."""
+        service = self.services.pop(random.randrange(len(self.services)))
+        await service.process.kill()
+        self.deaths += 1
+
+    async def stop(self, *, within_s: float) -> int:
+        """SIGTERM one of the services: its exit status."""
+        return await self.services.pop().process.stop(within_s=within_s)
+
+    async def command(self, *arguments: str) -> Result:
+        """A command beside the services."""
+        return await run(*arguments, env=self.env)
+
+    async def json(self, *arguments: str) -> Any:
+        """What a command that succeeds says with --json."""
+        return (await self.command(*arguments, "--json")).ok.json
+
+    async def leases_run_out(self) -> None:
+        """Let the minute pass for which the dead have taken rows; nobody may be alive."""
+        assert not self.services
+        database = await open_database(self.env["CONNECTOR_DATABASE_URL"])
+        try:
+            await database.transact(_let_leases_run_out)
+        finally:
+            await database.close()
+
+    async def sandbox(self, method: str, path: str, **body: Any) -> Any:
+        """Something of the sandbox's control plane."""
+        async with self.http.request(method, f"{self.sandbox_url}/sandbox/{path}", json=body or None) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def settled(self) -> Books:
+        """What all sides say, once nothing is on its way any more, or after too long a time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                while _on_its_way(await self.json("status")):
+                    continue  # a command takes its time
+        return Books(read_ledger(self.ledger), await self._all("deliveries"), await self._all("events"))
+
+    async def accepted(self, at_least: int) -> None:
+        """Wait until Intercom has accepted so many events, repetitions counted."""
+        query = f"events?at_least={at_least}&within={PATIENCE_S}"
+        assert len((await self.sandbox("GET", query))["events"]) >= at_least
+
+    async def _spawn(self, program: str) -> Process:
+        process = await Process.start("serve", "--port", "0", env=self.env, program=program)
+        self._processes.append(process)
+        return process
+
+    def _serving(self, process: Process, line: str) -> Service:
+        service = Service(process, json.loads(line)["url"])
+        self.services.append(service)
+        return service
+
+    async def _all(self, what: str) -> list[Item]:
+        items: list[Item] = []
+        cursor: tuple[str, ...] = ()
+        while True:
+            page = await self.json(what, "list", "--limit", "1000", *cursor)
+            items += page["items"]
+            if page["next"] is None:
+                return items
+            cursor = ("--cursor", page["next"])
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One `connector serve`, and where it answers."""
+
+    process: Process
+    url: str
+
+
+def _on_its_way(counts: Mapping[str, Any]) -> int:
+    """How much is still to be mapped or delivered."""
+    return int(counts["events"].get("received", 0) + counts["deliveries"].get("due", 0))
+
+
+@asynccontextmanager
+async def deployed(folder: Path, database_url: str) -> AsyncIterator[Deployment]:
+    """A sandbox with its contacts and an empty database with a workspace and a Stripe endpoint; no service yet."""
+    ledger = folder / "ledger.jsonl"
+    sandbox = await Process.start(
+        *("sandbox", "--port", "0", "--workspace", f"acme={TOKEN}", "--ledger", str(ledger)), env={}
+    )
+    sandbox_url = str(await sandbox.said("http://"))
+    env = {
+        "CONNECTOR_DATABASE_URL": database_url,
+        "CONNECTOR_ENCRYPTION_KEYS": KEY,
+        "CONNECTOR_INTERCOM_API_URL": sandbox_url,
+        "CONNECTOR_LOG_FORMAT": "json",
+    }
+    endpoint = await _endpoint(database_url)
+    async with ClientSession() as http:
+        made = Deployment(env, ledger, sandbox_url, endpoint.path, http)
+        try:
+            await made.sandbox("PATCH", "workspaces/acme", rate_limit=RATE_LIMIT)
+            await made.sandbox("POST", "contacts", contacts=[{"email": email} for email in KNOWN])
+            await made.sandbox("POST", "faults", status=400, containing=REFUSED, times=None)
+            yield made
+        finally:
+            await asyncio.gather(made.end(), sandbox.kill())
+
+
+async def _endpoint(database_url: str) -> Endpoint:
+    """A workspace with a Stripe endpoint, as the command line makes them."""
+    vault = load_vault(Settings(database_url=database_url, encryption_keys=SecretStr(KEY)))
+
+    def make(connection: Connection) -> Endpoint:
+        workspace = store.add(connection, vault, store.Installation("acme", TOKEN), now=1)
+        return endpoints.add(connection, vault, NewEndpoint(workspace.id, "stripe", signing_secret=SECRET), now=1)
+
+    database = await open_database(database_url)
+    try:
+        await migrate(database)
+        return await database.transact(make)
+    finally:
+        await database.close()
+
+
+def _let_leases_run_out(connection: Connection) -> None:
+    connection.execute(update(queue).where(queue.c.lease_id.is_not(None)).values(due=1))
+    connection.execute(update(lanes).values(next_due=1, held_until=1))

@@ -1,0 +1,42 @@
+"""An event that kills the process that maps it: it is put aside after some lives, and all others go on."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.crash.deployment import Deployment
+from tests.crash.oracle import mistakes
+from tests.crash.processes import PROGRAM
+from tests.crash.sender import webhook
+
+pytestmark = pytest.mark.crash
+
+POISON = (3, 6)
+DEATHS = 10
+"""Each is fatal twice among others and twice alone; arriving in several requests, there may be one or two more."""
+DEADLY = f"""
+import os
+from connector.outbox import translation
+harmless = translation.translate
+def deadly(event, *rest, **options):
+    return os._exit(9) if event.key in {[f"evt_{number}" for number in POISON]} else harmless(event, *rest, **options)
+translation.translate = deadly
+{PROGRAM}
+"""
+
+
+async def test_an_event_that_kills_its_process_is_quarantined_and_the_others_flow(deployment: Deployment) -> None:
+    sender = deployment.sender()
+    async with asyncio.TaskGroup() as group:
+        supervisor = group.create_task(deployment.keep_alive(DEADLY))
+        await sender.send(*(webhook(number) for number in range(11)))
+        books = await deployment.settled()
+        supervisor.cancel()
+    stand = {each["external_id"]: (each["state"], each["reason"]) for each in books.events}
+    assert [stand[f"evt_{number}"] for number in POISON] == [("failed", "quarantined")] * 2
+    assert deployment.deaths <= DEATHS
+    for each in POISON:
+        sender.forget(each)
+    assert mistakes(sender, books, deaths=deployment.deaths) == []
