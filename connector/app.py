@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -194,7 +193,7 @@ def _courier(running: Service, session: ClientSession) -> Courier:
         return override or base_url(region)
 
     client = IntercomClient(session, version=running.settings.intercom_version, base_url_for=base_url_for)
-    return Courier(client, running.database.clock.now, secrets.token_bytes(16))
+    return Courier(client, running.database.clock.now)
 
 
 @dataclass

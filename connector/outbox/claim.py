@@ -20,10 +20,9 @@ from connector.outbox import lanes
 from connector.outbox import queue as queue_sql
 from connector.outbox.delivery import Delivery, State, from_row
 from connector.outbox.lanes import Lane
+from connector.outbox.queue import LEASE_MS
 from connector.outbox.retry import CLAIMS_TOGETHER, History, quarantined, runs_alone
 
-LEASE_MS = 60_000
-"""Longer than a call to Intercom can take (20 s) and the wait before it."""
 LEFT_TO_START_MS = 25_000
 """No call starts with less of its lease left than this."""
 LANES_AT_ONCE = 32
@@ -66,12 +65,13 @@ def _claim_from(
     admitted = lane.breaker.admits(min(room, lane.budget.available(now)), now)
     rows = _due_rows(connection, lane.workspace_id, now, admitted, suspects=suspects) if admitted else []
     rows = _alone(_without_killers(connection, rows, now))
+    queue_sql.note_interrupted(connection, [_id(row) for row in rows if row["claims"]])
     lease_id, until = secrets.token_bytes(16), now + LEASE_MS
     run_many(connection, _LEASE, [_leased(row, lease_id, until, now) for row in rows])
     budget = lane.budget.spend(len(rows), now)
     breaker = lane.breaker.probing(now) if rows else lane.breaker
     lane = replace(lane, budget=budget, breaker=breaker, next_due=_next(connection, replace(lane, budget=budget), now))
-    lanes.save(connection, lane, holder=holder if rows else None, now=now, served=True)
+    lanes.serve(connection, lane, holder=holder if rows else None, now=now)
     return [_claimed(row, lease_id, until, now) for row in rows]
 
 
@@ -109,9 +109,12 @@ _DELIVERY = [column for column in deliveries.c if column.name != "workspace_id"]
 def _without_killers(connection: Connection, rows: Sequence[RowMapping], now: int) -> Sequence[RowMapping]:
     """A row that was claimed again and again without an outcome is not tried once more."""
     killers = [row for row in rows if quarantined(_history(row, 0))]
-    ids = [(row["workspace_id"], row["delivery_id"]) for row in killers]
-    queue_sql.settle(connection, ids, State.DEAD, "quarantined", now=now)
+    queue_sql.give_up(connection, [_id(row) for row in killers], State.DEAD, "quarantined", now=now)
     return [row for row in rows if row not in killers]
+
+
+def _id(row: RowMapping) -> queue_sql.Id:
+    return row["workspace_id"], row["delivery_id"]
 
 
 def _alone(rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
@@ -130,13 +133,14 @@ def _leased(row: RowMapping, lease_id: Key, until: int, now: int) -> dict[str, A
         "number": row["number"] + 1,
         "claims": row["claims"] + 1,
         "stood_still": row["stood_still"] + waited,
+        "ambiguous": row["ambiguous"] or row["claims"] > 0,
     }
 
 
 _LEASE = (
     update(queue)
     .where(queue.c.workspace_id == bindparam("the_workspace"), queue.c.delivery_id == bindparam("the_delivery"))
-    .values({name: bindparam(name) for name in ("lease_id", "due", "number", "claims", "stood_still")})
+    .values({name: bindparam(name) for name in ("lease_id", "due", "number", "claims", "stood_still", "ambiguous")})
 )
 
 
@@ -160,6 +164,6 @@ def _history(row: RowMapping, waited: int) -> History:
         unknowns=row["unknowns"],
         lookups=row["lookups"],
         frozen_ms=row["stood_still"] + waited,
-        ambiguous=row["ambiguous"],
+        ambiguous=row["ambiguous"] or row["claims"] > 0,  # whoever claimed it before may have sent it
         ladder=row["ladder"],
     )

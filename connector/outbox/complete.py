@@ -40,7 +40,6 @@ class Completion:
     identifier: Identifier | None = None
     looked_up: Answer | None = None
     """What the look-up after it was answered, where there was one: it drew on the same budget."""
-    holder: Key | None = None
     mode_seen_at: int = 0
     """When the workspace whose token was used was last changed: a refusal says nothing about a newer token."""
     manual: bool = False
@@ -97,6 +96,7 @@ def _leased_row(connection: Connection, claimed: Claimed) -> RowMapping | None:
 
 
 def _late(connection: Connection, done: Completion) -> Completed:
+    """Its answer takes the place of what was recorded when the row was taken over: that the try was interrupted."""
     delivery = done.claimed.delivery
     connection.execute(
         update(attempts)
@@ -105,7 +105,7 @@ def _late(connection: Connection, done: Completion) -> Completed:
             attempts.c.delivery_id == delivery.id,
             attempts.c.number == done.claimed.number,
         )
-        .values(late=True)
+        .values(_attempt(done, late=True))
     )
     if isinstance(done.step, Done):
         _finish(connection, done, State.DELIVERED, None)
@@ -225,7 +225,7 @@ def _stop_name(connection: Connection, done: Completion, reason: str) -> bool:
         deliveries.c.state.in_([State.DUE.value, State.PARKED.value]),
     )
     others = [(row.workspace_id, row.id) for row in connection.execute(same_name)]
-    queue_sql.settle(connection, others, State.DEAD, reason, now=done.finished_at)
+    queue_sql.give_up(connection, others, State.DEAD, reason, now=done.finished_at)
     return _alert(connection, done, reason, delivery.name)
 
 
@@ -253,7 +253,7 @@ def _learn(connection: Connection, completions: Sequence[Completion]) -> None:
             budget = budget.spend(1, done.finished_at).learn(done.looked_up, done.finished_at)
         breaker = breaker.after(done.outcome, done.finished_at)
     lane = replace(lane, budget=budget, breaker=breaker, next_due=lanes.earliest(connection, workspace_id))
-    lanes.save(connection, lane, holder=completions[0].holder, now=completions[-1].finished_at)
+    lanes.save(connection, lane)
 
 
 def _attempt(done: Completion, *, late: bool) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from connector.events import Identifier, IdentifierKind, Key
+from connector.events import Identifier, IdentifierKind
 from connector.intercom import outcome as outcomes
 from connector.intercom.client import IntercomClient, event_body
 from connector.intercom.contact import Found
@@ -26,7 +26,6 @@ class Courier:
 
     intercom: IntercomClient
     now: Callable[[], int]
-    holder: Key
     dice: Callable[[], float] = random.random
 
     async def deliver(self, claimed: Claimed, workspace: Workspace) -> Completion | None:
@@ -48,7 +47,6 @@ class Courier:
             step,
             started,
             self.now(),
-            holder=self.holder,
             mode_seen_at=workspace.updated_at,
         )
         return await self._looked_up(done, workspace) if isinstance(step, LookUp) else done
@@ -58,9 +56,7 @@ class Courier:
         outcome = Unauthorized(name="no_token")
         step = decide(outcome, claimed.history, now_ms=started, random=self.dice)
         answer = Answer(None, fault="connect")
-        return Completion(
-            claimed, answer, outcome, step, started, started, holder=self.holder, mode_seen_at=workspace.updated_at
-        )
+        return Completion(claimed, answer, outcome, step, started, started, mode_seen_at=workspace.updated_at)
 
     async def _looked_up(self, done: Completion, workspace: Workspace) -> Completion:
         """Ask who has this identifier, and go on with what is found: by id, by the next identifier, or not at all."""

@@ -9,8 +9,9 @@
        ├──► held ──► due                 its workspace is watching: an operator lets it go
        └──► dead, discarded
 
-`waiting`: nobody is known whom it is for. `dead` and `held` go back to `due` when they are replayed or released.
-"In flight" is no state: it is a live lease in the queue.
+`waiting`: nobody is known whom it is for. A `held` delivery goes back to `due` when it is released. A `dead` or
+`discarded` one does when it is replayed and a try of it may have arrived; if none can have, it is forgotten, and its
+event mapped again. "In flight" is no state: it is a live lease in the queue.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ AFTER: Mapping[State, tuple[State, ...]] = {
     State.PARKED: (State.DUE, State.DELIVERED, State.DEAD, State.DISCARDED),
     State.DELIVERED: (),
     State.DEAD: (State.DUE, State.DELIVERED, State.DISCARDED),
-    State.DISCARDED: (State.DELIVERED,),
+    State.DISCARDED: (State.DUE, State.DELIVERED),
 }
 """Which states may follow; a late answer can still make any of them delivered."""
 

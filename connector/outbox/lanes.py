@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, or_, select, update
+from sqlalchemy import Connection, RowMapping, case, or_, select, update
 
 from connector.database.rows import insert_new
 from connector.database.tables import lanes, queue, workspaces
@@ -75,20 +75,24 @@ def locked(connection: Connection, workspace_id: int) -> Lane:
     return _lane(connection.execute(query).mappings().one())
 
 
-def save(connection: Connection, lane: Lane, *, holder: Key | None, now: int, served: bool = False) -> None:
-    """Store a lane; `holder` keeps it for a while, None lets every process have it."""
+def serve(connection: Connection, lane: Lane, *, holder: Key | None, now: int) -> None:
+    """Store a lane that was just served; `holder` keeps it for a while, None lets every process have it."""
+    held_until = None if holder is None else now + HELD_MS
+    save(connection, lane, holder=holder, held_until=held_until, last_served_at=now)
+
+
+def save(connection: Connection, lane: Lane, **more: object) -> None:
+    """Store a lane; whoever holds it goes on holding it."""
     connection.execute(
         update(lanes)
         .where(lanes.c.workspace_id == lane.workspace_id)
         .values(
             next_due=lane.next_due,
-            holder=holder,
-            held_until=None if holder is None else now + HELD_MS,
-            last_served_at=now if served else lanes.c.last_served_at,
             breaker_failures=lane.breaker.failures,
             breaker_opened=lane.breaker.opened,
             breaker_until=lane.breaker.until,
             **asdict(lane.budget),
+            **more,
         )
     )
 
@@ -107,27 +111,17 @@ def earliest(connection: Connection, workspace_id: int) -> int | None:
     return min((due for due in dues if due is not None), default=None)
 
 
-def next_due(connection: Connection) -> int | None:
-    """When the next lane may be served: the worker's time to wake if nobody rings before."""
+def next_due(connection: Connection, *, holder: Key) -> int | None:
+    """When `holder` may serve the next lane: the worker's time to wake if nobody rings before."""
+    held_until = case((lanes.c.holder != holder, lanes.c.held_until))
     query = (
-        select(lanes.c.next_due, lanes.c.blocked_until, lanes.c.breaker_until)
+        select(lanes.c.next_due, lanes.c.blocked_until, lanes.c.breaker_until, held_until)
         .join(workspaces, workspaces.c.id == lanes.c.workspace_id)
         .where(workspaces.c.mode.in_(SERVED), lanes.c.next_due.is_not(None))
         .order_by(lanes.c.next_due)
         .limit(100)
     )
     return min((max(at for at in row if at is not None) for row in connection.execute(query)), default=None)
-
-
-def free_all(connection: Connection) -> None:
-    """Void every lease and hold: this process has just become the only one (SQLite)."""
-    connection.execute(update(lanes).values(holder=None, held_until=None))
-    connection.execute(update(queue).where(queue.c.lease_id.is_not(None)).values(lease_id=None, due=0))
-    connection.execute(
-        update(lanes)
-        .where(select(queue.c.delivery_id).where(queue.c.workspace_id == lanes.c.workspace_id).exists())
-        .values(next_due=0)
-    )
 
 
 def _lane(row: RowMapping) -> Lane:

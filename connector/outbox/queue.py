@@ -6,14 +6,15 @@ with nothing left but to wait for its contact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, select, update
 
 from connector.database.rows import insert_new
 from connector.database.tables import attempts, deliveries, queue, wanted
+from connector.database.tables import lanes as lanes_table
 from connector.events import Identifier, Key
 from connector.outbox import lanes
 from connector.outbox.delivery import State
@@ -21,6 +22,12 @@ from connector.outbox.lanes import Priority
 
 Id: TypeAlias = tuple[int, Key]
 """(workspace, delivery)."""
+
+
+LEASE_MS = 60_000
+"""Longer than a call to Intercom can take (20 s) and the wait before it."""
+TOGETHER = 500
+"""Rows named in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,56 +38,106 @@ class Tried:
     ambiguous: bool = False
 
 
-def put(
-    connection: Connection,
-    dues: Mapping[Id, int],
-    *,
-    tried: Mapping[Id, Tried] | None = None,
-    priority: Priority = Priority.LIVE,
-) -> None:
-    """Queue deliveries that are not queued, to be tried at these times, and ring their lanes."""
-    before = tried or {}
-    rows = [_row(each, due, before.get(each, Tried()), priority) for each, due in sorted(dues.items())]
+def put(connection: Connection, dues: Mapping[Id, int], *, priority: Priority = Priority.LIVE) -> None:
+    """Queue deliveries that are not queued, to be tried at these times, and ring their lanes.
+
+    One that was tried before (its event was mapped again, say) goes on from the number of its latest try.
+    """
+    tried = tries(connection, dues)
+    rows = [_row(each, due, tried.get(each, Tried()), priority) for each, due in sorted(dues.items())]
     insert_new(connection, queue, rows)
     lanes.ring(connection, _earliest(dues))
 
 
-def wake(connection: Connection, ids: Sequence[Id], *, now: int) -> None:
+def wake(connection: Connection, ids: Collection[Id], *, now: int) -> None:
     """Queue deliveries to be tried now with a clean slate, whether or not they are queued.
 
     One that is in flight stays so; should it be parked, its ladder begins anew.
     """
-    for each in ids:
-        here = _is(queue, "delivery_id", each)
+    note_interrupted(connection, ids)
+    for here in among(queue, "delivery_id", ids):
         connection.execute(delete(queue).where(here, queue.c.lease_id.is_(None)))
         connection.execute(update(queue).where(here).values(ladder=0))
-    put(connection, dict.fromkeys(ids, now), tried={each: tries(connection, each) for each in ids})
+    put(connection, dict.fromkeys(ids, now))
 
 
-def tries(connection: Connection, each: Id) -> Tried:
-    """What the attempts table says of a delivery."""
-    query = select(attempts.c.number, attempts.c.ambiguous).where(_is(attempts, "delivery_id", each))
-    found = connection.execute(query).all()
-    return Tried(max((row.number for row in found), default=0), any(row.ambiguous for row in found))
+def note_interrupted(connection: Connection, ids: Iterable[Id]) -> None:
+    """Record the try of each claim that no outcome is recorded of: its process may have died after sending.
+
+    Should its answer come after all, it takes the place of this record.
+    """
+    columns = (queue.c.workspace_id, queue.c.delivery_id, queue.c.number, queue.c.due, queue.c.lease_id)
+    same = and_(deliveries.c.workspace_id == queue.c.workspace_id, deliveries.c.id == queue.c.delivery_id)
+    for here in among(queue, "delivery_id", ids):
+        query = select(*columns, deliveries.c.identifier_kind).join(deliveries, same).where(here, queue.c.claims > 0)
+        insert_new(connection, attempts, [_interrupted(row) for row in connection.execute(query).mappings()])
+
+
+def _interrupted(row: RowMapping) -> dict[str, Any]:
+    return {
+        "workspace_id": row["workspace_id"],
+        "delivery_id": row["delivery_id"],
+        "number": row["number"],
+        "started_at": row["due"] if row["lease_id"] is None else row["due"] - LEASE_MS,
+        "duration_ms": 0,
+        "status": None,
+        "outcome": "interrupted",
+        "error_code": None,
+        "words": None,
+        "request_id": None,
+        "identifier_kind": row["identifier_kind"] or "",
+        "ambiguous": True,
+        "late": False,
+        "manual": False,
+    }
+
+
+def free_all(connection: Connection, *, now: int) -> None:
+    """Void every lease and hold: this process has just become the only one (SQLite).
+
+    What was leased is due since it was claimed: from then on nothing could be sent.
+    """
+    leased = queue.c.lease_id.is_not(None)
+    connection.execute(update(queue).where(leased).values(lease_id=None, due=queue.c.due - LEASE_MS))
+    connection.execute(update(lanes_table).values(holder=None, held_until=None))
+    with_work = select(queue.c.workspace_id).distinct()
+    lanes.ring(connection, dict.fromkeys(connection.scalars(with_work), now))
+
+
+def tries(connection: Connection, ids: Iterable[Id]) -> dict[Id, Tried]:
+    """What the attempts table says of those deliveries that were tried."""
+    tried: dict[Id, Tried] = {}
+    for here in among(attempts, "delivery_id", ids):
+        columns = (attempts.c.workspace_id, attempts.c.delivery_id, attempts.c.number, attempts.c.ambiguous)
+        for row in connection.execute(select(*columns).where(here)):
+            before = tried.get(each := (row.workspace_id, row.delivery_id), Tried())
+            tried[each] = Tried(max(before.number, row.number), before.ambiguous or row.ambiguous)
+    return tried
 
 
 def settle(
-    connection: Connection, ids: Sequence[Id], state: State, reason: str | None, *, now: int, **more: object
+    connection: Connection, ids: Collection[Id], state: State, reason: str | None, *, now: int, **more: object
 ) -> None:
     """Put deliveries into a final state: nothing is queued for them and they want nobody any more."""
-    for each in ids:
-        connection.execute(delete(queue).where(_is(queue, "delivery_id", each)))
-        connection.execute(delete(wanted).where(_is(wanted, "delivery_id", each)))
+    for table in (queue, wanted):
+        for here in among(table, "delivery_id", ids):
+            connection.execute(delete(table).where(here))
     set_state(connection, ids, state, reason, now=now, **more)
 
 
+def give_up(connection: Connection, ids: Collection[Id], state: State, reason: str, *, now: int) -> None:
+    """The same for deliveries that may be in flight, whatever became of them there."""
+    note_interrupted(connection, ids)
+    settle(connection, ids, state, reason, now=now)
+
+
 def set_state(
-    connection: Connection, ids: Iterable[Id], state: State, reason: str | None, *, now: int, **more: object
+    connection: Connection, ids: Collection[Id], state: State, reason: str | None, *, now: int, **more: object
 ) -> None:
     """Give deliveries a state, and values to other columns."""
-    for each in ids:
-        values = {"state": state.value, "reason": reason, "updated_at": now, **more}
-        connection.execute(update(deliveries).where(_is(deliveries, "id", each)).values(values))
+    values = {"state": state.value, "reason": reason, "updated_at": now, **more}
+    for here in among(deliveries, "id", ids):
+        connection.execute(update(deliveries).where(here).values(values))
 
 
 def want(connection: Connection, each: Id, identifiers: Iterable[Identifier]) -> None:
@@ -101,6 +158,17 @@ def forget_wants(connection: Connection, each: Id) -> None:
 def _is(table: Table, column: str, each: Id) -> ColumnElement[bool]:
     workspace_id, delivery_id = each
     return and_(table.c.workspace_id == workspace_id, table.c[column] == delivery_id)
+
+
+def among(table: Table, column: str, ids: Iterable[Id]) -> Iterator[ColumnElement[bool]]:
+    """Conditions that together are true of the rows of `ids`: some hundreds of one workspace in each."""
+    keys: dict[int, list[Key]] = {}
+    for workspace_id, key in sorted(ids):
+        keys.setdefault(workspace_id, []).append(key)
+    for workspace_id, all_of_it in keys.items():
+        for start in range(0, len(all_of_it), TOGETHER):
+            some = all_of_it[start : start + TOGETHER]
+            yield and_(table.c.workspace_id == workspace_id, table.c[column].in_(some))
 
 
 def _row(each: Id, due: int, tried: Tried, priority: Priority) -> dict[str, Any]:

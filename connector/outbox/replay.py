@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, RowMapping, delete, insert, select
 
 from connector.database.tables import deliveries, queue
 from connector.events import Key
@@ -48,11 +48,12 @@ def replay(connection: Connection, workspace_id: int, delivery: Key, *, now: int
     found = history.find(connection, workspace_id, delivery)
     if found is None:
         return NotReplayed("there is no such delivery")
-    if _in_flight(connection, found):
+    queued = _queued(connection, found)
+    if queued is not None and queued["lease_id"] is not None:
         return NotReplayed("it is being tried right now")
     if found.state is State.DELIVERED:
         return _as_new(connection, found, now) if as_new else NotReplayed(HELD_ALREADY)
-    if queue_sql.tries(connection, (workspace_id, delivery)).ambiguous:
+    if _is_final(connection, found, queued):
         return _same_identity(connection, found, now)
     return _afresh(connection, found, now)
 
@@ -71,7 +72,7 @@ def discard(connection: Connection, workspace_id: int, delivery: Key, *, now: in
     found = history.find(connection, workspace_id, delivery)
     if found is None or found.state is State.DELIVERED:
         return False
-    queue_sql.settle(connection, [(workspace_id, delivery)], State.DISCARDED, "by_operator", now=now)
+    queue_sql.give_up(connection, [(workspace_id, delivery)], State.DISCARDED, "by_operator", now=now)
     return True
 
 
@@ -84,13 +85,18 @@ def release(connection: Connection, workspace_id: int, delivery: Key, *, now: in
     return True
 
 
-def _in_flight(connection: Connection, found: Delivery) -> bool:
-    query = select(queue.c.delivery_id).where(
-        queue.c.workspace_id == found.workspace_id,
-        queue.c.delivery_id == found.id,
-        queue.c.lease_id.is_not(None),
-    )
-    return connection.execute(query).first() is not None
+def _queued(connection: Connection, found: Delivery) -> RowMapping | None:
+    """The delivery's row in the queue, which nobody claims or completes until this transaction ends."""
+    query = select(queue).where(queue.c.workspace_id == found.workspace_id, queue.c.delivery_id == found.id)
+    return connection.execute(query.with_for_update()).mappings().one_or_none()
+
+
+def _is_final(connection: Connection, found: Delivery, queued: RowMapping | None) -> bool:
+    """Whether its identity must stay: a try of it may have arrived, or it is one that no mapping makes again."""
+    each = (found.workspace_id, found.id)
+    tried = queue_sql.tries(connection, [each]).get(each)
+    interrupted = queued is not None and queued["claims"] > 0
+    return found.generation > 0 or interrupted or (tried is not None and tried.ambiguous)
 
 
 def _wake(connection: Connection, found: Delivery, now: int) -> None:

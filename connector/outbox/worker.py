@@ -7,13 +7,15 @@ falls due again when its lease ends.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from connector.database.engine import Database
 from connector.errors import DatabaseError
-from connector.outbox import lanes
+from connector.events import Key
+from connector.outbox import lanes, queue
 from connector.outbox.bell import Bell
 from connector.outbox.claim import Claimed, claim
 from connector.outbox.complete import Completed, Completion, complete
@@ -36,6 +38,7 @@ class Worker:
     tell: Tell
     bell: Bell
     concurrency: int = CONCURRENCY
+    holder: Key = field(default_factory=lambda: secrets.token_bytes(16))
     _tasks: dict[asyncio.Task[None], Claimed] = field(default_factory=dict)
 
     @property
@@ -46,7 +49,7 @@ class Worker:
     async def run(self) -> None:
         """Deliver until cancelled; a database that is away for a while is waited for."""
         if not self.database.many_processes:
-            await self.database.transact(lanes.free_all)
+            await self.database.transact(queue.free_all, now=self.database.clock.now())
         while True:
             try:
                 await self._turn()
@@ -76,8 +79,8 @@ class Worker:
         if room <= 0:
             return [], None
         now = self.database.clock.now()
-        claimed = claim(connection, holder=self.courier.holder, now=now, room=room, suspects=suspects)
-        return claimed, lanes.next_due(connection)
+        claimed = claim(connection, holder=self.holder, now=now, room=room, suspects=suspects)
+        return claimed, lanes.next_due(connection, holder=self.holder)
 
     @property
     def _has_a_suspect(self) -> bool:

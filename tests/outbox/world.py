@@ -211,8 +211,7 @@ class World:
         """Try a claimed delivery against an Intercom that answers so; what is to be written down."""
         self.intercom.answers += answers
         self.intercom.contacts += contacts
-        holder = HOLDER
-        courier = Courier(self.intercom, lambda: self.now, holder, lambda: 0.5)  # type: ignore[arg-type]
+        courier = Courier(self.intercom, lambda: self.now, lambda: 0.5)  # type: ignore[arg-type]
         done = await courier.deliver(claimed, self.workspace(claimed.delivery.workspace_id))
         assert done is not None
         return done
