@@ -71,7 +71,7 @@ def test_a_key_reads_with_and_without_padding_and_does_not_show_itself() -> None
     assert str(Key.parse(text).secret) not in repr(Key.parse(text))
 
 
-@pytest.mark.parametrize("text", ["", "short", "not base64url!", new_key() + "AAAA", "\u00e9" * 43])
+@pytest.mark.parametrize("text", ["", "short", "not base64url!", "A" * 47, "\u00e9" * 43])
 def test_what_is_no_key_is_refused_without_being_repeated(text: str) -> None:
     with pytest.raises(SettingsError, match="connector keys new") as caught:
         Key.parse(text)
