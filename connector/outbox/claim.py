@@ -26,7 +26,6 @@ from connector.outbox.retry import CLAIMS_TOGETHER, History, quarantined, runs_a
 LEFT_TO_START_MS = 25_000
 """No call starts with less of its lease left than this."""
 LANES_AT_ONCE = 32
-ROWS_OF_A_LANE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +49,9 @@ class Claimed:
 def claim(connection: Connection, *, holder: Key, now: int, room: int, suspects: bool = True) -> list[Claimed]:
     """Up to `room` deliveries to try now, fairly from all lanes that are due; without `suspects`, none of those."""
     claimed: list[Claimed] = []
-    for lane in lanes.due(connection, holder=holder, now=now, limit=LANES_AT_ONCE):
-        if len(claimed) >= room:
-            break
-        share = min(room - len(claimed), ROWS_OF_A_LANE)
+    due = lanes.due(connection, holder=holder, now=now, limit=min(LANES_AT_ONCE, room))
+    for place, lane in enumerate(due):
+        share = (room - len(claimed)) // (len(due) - place)  # of what those before it have left over
         claimed += _claim_from(connection, lane, holder=holder, now=now, room=share, suspects=suspects)
         suspects = suspects and not any(each.suspect for each in claimed)
     return claimed
@@ -95,6 +93,7 @@ def _due_rows(
             .where(queue.c.workspace_id == workspace_id, queue.c.priority == priority, queue.c.due <= now)
             .order_by(queue.c.due)
             .limit(limit - len(found))
+            .with_for_update(of=queue, skip_locked=True)  # a lease may end while it is completed
         )
         if not suspects:
             query = query.where(queue.c.claims < CLAIMS_TOGETHER)
