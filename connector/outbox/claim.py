@@ -9,11 +9,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, update
+from sqlalchemy import Connection, RowMapping, case, or_, select, update
 
-from connector.database.rows import run_many
 from connector.database.tables import deliveries, queue, received_events
 from connector.events import Key
 from connector.outbox import lanes
@@ -65,7 +63,7 @@ def _claim_from(
     rows = _alone(_without_killers(connection, rows, now))
     queue_sql.note_interrupted(connection, [_id(row) for row in rows if row["claims"]])
     lease_id, until = secrets.token_bytes(16), now + LEASE_MS
-    run_many(connection, _LEASE, [_leased(row, lease_id, until, now) for row in rows])
+    _lease(connection, rows, lease_id, until, now)
     budget = lane.budget.spend(len(rows), now)
     breaker = lane.breaker.probing(now) if rows else lane.breaker
     lane = replace(lane, budget=budget, breaker=breaker, next_due=_next(connection, replace(lane, budget=budget), now))
@@ -122,25 +120,22 @@ def _alone(rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
     return suspects[:1] or rows
 
 
-def _leased(row: RowMapping, lease_id: Key, until: int, now: int) -> dict[str, Any]:
-    waited = max(0, now - row["due"]) if row["first_attempt_at"] is not None else 0
-    return {
-        "the_workspace": row["workspace_id"],
-        "the_delivery": row["delivery_id"],
-        "lease_id": lease_id,
-        "due": until,
-        "number": row["number"] + 1,
-        "claims": row["claims"] + 1,
-        "stood_still": row["stood_still"] + waited,
-        "ambiguous": row["ambiguous"] or row["claims"] > 0,
-    }
-
-
-_LEASE = (
-    update(queue)
-    .where(queue.c.workspace_id == bindparam("the_workspace"), queue.c.delivery_id == bindparam("the_delivery"))
-    .values({name: bindparam(name) for name in ("lease_id", "due", "number", "claims", "stood_still", "ambiguous")})
-)
+def _lease(connection: Connection, rows: Sequence[RowMapping], lease_id: Key, until: int, now: int) -> None:
+    """Hold rows until `until`. What a row that was tried before has waited beyond its time does not count."""
+    waited = case((queue.c.first_attempt_at.is_(None), 0), else_=now - queue.c.due)
+    for here in queue_sql.among(queue, "delivery_id", [(row["workspace_id"], row["delivery_id"]) for row in rows]):
+        connection.execute(
+            update(queue)
+            .where(here)
+            .values(
+                lease_id=lease_id,
+                due=until,
+                number=queue.c.number + 1,
+                claims=queue.c.claims + 1,
+                stood_still=queue.c.stood_still + waited,
+                ambiguous=or_(queue.c.ambiguous, queue.c.claims > 0),
+            )
+        )
 
 
 def _next(connection: Connection, lane: Lane, now: int) -> int | None:

@@ -54,21 +54,51 @@ class Completed:
 
 
 def complete(connection: Connection, completions: Sequence[Completion]) -> Sequence[Completed]:
-    """Write some completions; one result for each."""
+    """Write some completions; one result for each. What is delivered, which is most, is written at once."""
     insert_new(connection, attempts, [_attempt(each, late=False) for each in completions])
-    results = [_complete(connection, each) for each in completions]
+    leased = _leased_rows(connection, completions)
+    delivered = [each for each in completions if isinstance(each.step, Done) and _lease(each.claimed) in leased]
+    _deliver(connection, delivered)
+    written = {id(each) for each in delivered}
+    results = [
+        _ON_TIME if id(each) in written else _complete(connection, each, leased.get(_lease(each.claimed)))
+        for each in completions
+    ]
     for workspace_id in sorted({each.claimed.delivery.workspace_id for each in completions}):
         _learn(connection, [each for each in completions if each.claimed.delivery.workspace_id == workspace_id])
     return results
 
 
-def _complete(connection: Connection, done: Completion) -> Completed:
-    row = _leased_row(connection, done.claimed)
+_ON_TIME = Completed(late=False)
+
+
+def _lease(claimed: Claimed) -> tuple[int, Key, Key]:
+    return claimed.delivery.workspace_id, claimed.delivery.id, claimed.lease_id
+
+
+def _leased_rows(connection: Connection, completions: Sequence[Completion]) -> dict[tuple[int, Key, Key], RowMapping]:
+    """The queue rows that are still held by the leases of these completions."""
+    found: dict[tuple[int, Key, Key], RowMapping] = {}
+    for here in queue_sql.among(queue, "delivery_id", {_id(each) for each in completions}):
+        query = select(queue).where(here, queue.c.lease_id.is_not(None)).order_by(queue.c.delivery_id).with_for_update()
+        for row in connection.execute(query).mappings():
+            found[row["workspace_id"], row["delivery_id"], row["lease_id"]] = row
+    return found
+
+
+def _deliver(connection: Connection, delivered: Sequence[Completion]) -> None:
+    if delivered:
+        now = max(each.finished_at for each in delivered)
+        ids = [_id(each) for each in delivered]
+        queue_sql.settle(connection, ids, State.DELIVERED, None, now=now, delivered_at=now)
+
+
+def _complete(connection: Connection, done: Completion, row: RowMapping | None) -> Completed:
     if row is None:
         return _late(connection, done)
     match done.step:
         case Done():
-            _finish(connection, done, State.DELIVERED, None)
+            _deliver(connection, [done])
         case Dead(reason):
             _finish(connection, done, State.DEAD, reason)
         case Again(due) | HoldLane(due):
@@ -86,15 +116,6 @@ def _complete(connection: Connection, done: Completion) -> Completed:
     return Completed(late=False)
 
 
-def _leased_row(connection: Connection, claimed: Claimed) -> RowMapping | None:
-    query = select(queue).where(
-        queue.c.workspace_id == claimed.delivery.workspace_id,
-        queue.c.delivery_id == claimed.delivery.id,
-        queue.c.lease_id == claimed.lease_id,
-    )
-    return connection.execute(query.with_for_update()).mappings().one_or_none()
-
-
 def _late(connection: Connection, done: Completion) -> Completed:
     """Its answer takes the place of what was recorded when the row was taken over: that the try was interrupted."""
     delivery = done.claimed.delivery
@@ -108,13 +129,12 @@ def _late(connection: Connection, done: Completion) -> Completed:
         .values(_attempt(done, late=True))
     )
     if isinstance(done.step, Done):
-        _finish(connection, done, State.DELIVERED, None)
+        _deliver(connection, [done])
     return Completed(late=True)
 
 
 def _finish(connection: Connection, done: Completion, state: State, reason: str | None) -> None:
-    more = {"delivered_at": done.finished_at} if state is State.DELIVERED else {}
-    queue_sql.settle(connection, [_id(done)], state, reason, now=done.finished_at, **more)
+    queue_sql.settle(connection, [_id(done)], state, reason, now=done.finished_at)
 
 
 def _id(done: Completion) -> tuple[int, Key]:
