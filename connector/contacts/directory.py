@@ -7,11 +7,11 @@ is picked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
 from connector.contacts.evidence import Evidence
 from connector.database.rows import insert_new, run_many
@@ -22,6 +22,8 @@ PASSING_KEPT = 8
 """Statements in passing that are kept of one thing; from the second on, nobody is picked anyway."""
 STEPS = 4
 """From a refund by its payment intent and its charge to the customer, and on to the person."""
+_TURNS = 5_213_907
+"""The first half of PostgreSQL's advisory locks on workspaces: any number that is ours alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,19 @@ class Unresolved:
 
 
 Resolution: TypeAlias = Resolved | Unresolved
+
+
+def take_turns(connection: Connection, *, asking: Collection[int], learning: Collection[int]) -> None:
+    """Who asks for somebody in a workspace and who learns there wait for each other until the transaction ends.
+
+    Between processes each could otherwise miss what the other has not committed yet: a delivery would wait for somebody
+    who is known. Those who only learn do not wait for each other. SQLite has one writer anyway.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    for workspace_id in sorted({*asking, *learning}):
+        lock = func.pg_advisory_xact_lock if workspace_id in asking else func.pg_advisory_xact_lock_shared
+        connection.execute(select(lock(_TURNS, workspace_id)))
 
 
 def record(connection: Connection, statements: Sequence[Statement], *, now: int) -> list[tuple[int, Key]]:
@@ -110,10 +125,15 @@ class _Page:
         self._changed[id(row)] = row
 
     def save(self, connection: Connection) -> None:
-        insert_new(connection, identities, self._new)
+        # in the order of their keys, so that two processes cannot wait for each other
+        insert_new(connection, identities, sorted(self._new, key=_key))
         fresh = {id(row) for row in self._new}
-        changed = [_changes(row) for key, row in self._changed.items() if key not in fresh]
-        run_many(connection, _UPDATE, changed)
+        changed = [row for row in self._changed.values() if id(row) not in fresh]
+        run_many(connection, _UPDATE, [_changes(row) for row in sorted(changed, key=_key)])
+
+
+def _key(row: dict[str, Any]) -> tuple[int, Key, Key]:
+    return row["workspace_id"], row["source_key"], row["target_key"]
 
 
 _UPDATE = (

@@ -160,7 +160,7 @@ def count_try(connection: Connection, event: ReceivedEvent) -> None:
 
 
 def still_to_map(connection: Connection, events: Sequence[ReceivedEvent]) -> set[tuple[int, Key]]:
-    """(workspace, key) of those events that nobody has mapped meanwhile."""
+    """(workspace, key) of those events that nobody has mapped meanwhile, nor will until this transaction ends."""
     found: set[tuple[int, Key]] = set()
     for workspace_id in sorted({event.workspace_id for event in events}):
         query = select(received_events.c.key).where(
@@ -168,7 +168,7 @@ def still_to_map(connection: Connection, events: Sequence[ReceivedEvent]) -> set
             received_events.c.key.in_([event.key for event in events if event.workspace_id == workspace_id]),
             received_events.c.state == ReceivedState.RECEIVED.value,
         )
-        found |= {(workspace_id, key) for key in connection.scalars(query)}
+        found |= {(workspace_id, key) for key in connection.scalars(query.with_for_update())}
     return found
 
 

@@ -57,6 +57,7 @@ def enqueue(
     """Store what came of some received events. One that another process has mapped meanwhile is passed over."""
     current = still_to_map(connection, [each.received for each in translations])
     mine = [each for each in translations if (each.received.workspace_id, each.received.key) in current]
+    directory.take_turns(connection, asking=_asking(mine), learning=_learning(mine))
     names.record(connection, [name for each in mine for name in each.names], now=now)
     news = directory.record(connection, list(_statements(mine)), now=now)
     new = _insertable(connection, [_new(each, event, catalogue, now) for each in mine for event in each.events])
@@ -67,6 +68,19 @@ def enqueue(
     stored = list(_stored(connection, mine, inserted))
     settle(connection, [(each.translation.received, each.state, each.reason) for each in stored])
     return stored
+
+
+def _asking(translations: Iterable[Translation]) -> set[int]:
+    """The workspaces in which somebody is to be found by evidence."""
+    return {
+        each.received.workspace_id
+        for each in translations
+        if any(event.contact and not any(way.kind.addresses for way in event.contact) for event in each.events)
+    }
+
+
+def _learning(translations: Iterable[Translation]) -> set[int]:
+    return {each.received.workspace_id for each in translations if each.evidence}
 
 
 def _statements(translations: Iterable[Translation]) -> Iterator[Statement]:
@@ -183,14 +197,18 @@ def _stopped_names(connection: Connection, new: Sequence[_New], now: int) -> set
 
 
 def _insert(connection: Connection, new: Sequence[_New]) -> list[_New]:
-    """Insert them; those that are there now. Between processes the unique keys decide."""
+    """Insert them; those that are there now. Between processes the unique keys decide; who loses needs no second."""
     insert_new(connection, deliveries, [each.row for each in sorted(new, key=lambda each: each.id)], key=ANY_KEY)
-    there: set[Key] = set()
-    for workspace_id in {each.received.workspace_id for each in new}:
-        ids = [each.row["id"] for each in new if each.received.workspace_id == workspace_id]
+    inserted: list[_New] = []
+    for workspace_id in sorted({each.received.workspace_id for each in new}):
+        group = [each for each in new if each.received.workspace_id == workspace_id]
+        ids = {each.row["id"] for each in group}
         query = select(deliveries.c.id).where(deliveries.c.workspace_id == workspace_id, deliveries.c.id.in_(ids))
-        there |= set(connection.scalars(query))
-    return [each for each in new if each.row["id"] in there]
+        there = set(connection.scalars(query))
+        inserted += [each for each in group if each.row["id"] in there]
+        if lost := ids - there:
+            seconds.release(connection, workspace_id, lost)
+    return inserted
 
 
 def _queue(
