@@ -143,9 +143,11 @@ def count_leftovers(connection: Connection, *, before: int, at_most: int) -> Non
 
 
 def leftovers(connection: Connection, *, tries: int) -> list[ReceivedEvent]:
-    """What was left unmapped `tries` times or more."""
-    query = select(received_events).where(
-        received_events.c.state == ReceivedState.RECEIVED.value, received_events.c.tries >= tries
+    """What was left unmapped `tries` times or more, oldest first."""
+    query = (
+        select(received_events)
+        .where(received_events.c.state == ReceivedState.RECEIVED.value, received_events.c.tries >= tries)
+        .order_by(received_events.c.received_at)
     )
     return [_received(row) for row in connection.execute(query).mappings()]
 

@@ -34,6 +34,8 @@ KEY = "A" * 43
 ADDRESS = '"url": "http'
 """In the line that a service says once it listens."""
 NOBODY = "http://127.0.0.1:9"
+SETTLES_WITHIN_S = 45.0
+"""Shorter than a lease: a service that is alone does not wait for the leases of the dead."""
 RATE_LIMIT = 100_000
 """Calls in ten seconds: pacing is not what is looked at here."""
 
@@ -46,7 +48,6 @@ class Deployment:
     ledger: Path
     sandbox_url: str
     path: str
-    http: ClientSession
     services: list[Service] = field(default_factory=list)
     deaths: int = 0
     _turns: itertools.count[int] = field(default_factory=itertools.count)
@@ -67,9 +68,9 @@ class Deployment:
             self._latest = self.services[next(self._turns) % len(self.services)].url
         return self._latest + path
 
-    async def start(self, program: str = PROGRAM) -> Service:
+    async def start(self, *options: str) -> Service:
         """One more service."""
-        process = await self._spawn(program)
+        process = await self._spawn(PROGRAM, *options)
         line = await process.said(ADDRESS)
         assert line is not None, process.last_words
         return self._serving(process, line)
@@ -113,14 +114,15 @@ class Deployment:
 
     async def sandbox(self, method: str, path: str, **body: Any) -> Any:
         """Something of the sandbox's control plane."""
-        async with self.http.request(method, f"{self.sandbox_url}/sandbox/{path}", json=body or None) as answer:
+        url = f"{self.sandbox_url}/sandbox/{path}"
+        async with ClientSession() as http, http.request(method, url, json=body or None) as answer:
             assert answer.status == 200, await answer.text()
             return await answer.json()
 
     async def settled(self) -> Books:
         """What all sides say, once nothing is on its way any more, or after too long a time."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(SETTLES_WITHIN_S):
                 while _on_its_way(await self.json("status")):
                     continue  # a command takes its time
         return Books(read_ledger(self.ledger), await self._all("deliveries"), await self._all("events"))
@@ -130,8 +132,8 @@ class Deployment:
         query = f"events?at_least={at_least}&within={PATIENCE_S}"
         assert len((await self.sandbox("GET", query))["events"]) >= at_least
 
-    async def _spawn(self, program: str) -> Process:
-        process = await Process.start("serve", "--port", "0", env=self.env, program=program)
+    async def _spawn(self, program: str, *options: str) -> Process:
+        process = await Process.start("serve", "--port", "0", *options, env=self.env, program=program)
         self._processes.append(process)
         return process
 
@@ -168,26 +170,30 @@ def _on_its_way(counts: Mapping[str, Any]) -> int:
 async def deployed(folder: Path, database_url: str) -> AsyncIterator[Deployment]:
     """A sandbox with its contacts and an empty database with a workspace and a Stripe endpoint; no service yet."""
     ledger = folder / "ledger.jsonl"
-    sandbox = await Process.start(
-        *("sandbox", "--port", "0", "--workspace", f"acme={TOKEN}", "--ledger", str(ledger)), env={}
-    )
-    sandbox_url = str(await sandbox.said("http://"))
+    own = ("--workspace", f"acme={TOKEN}", "--ledger", str(ledger))
+    sandbox = await Process.start("sandbox", "--port", "0", *own, env={})
+    try:
+        made = await _prepared(database_url, ledger, str(await sandbox.said("http://")))
+        try:
+            yield made
+        finally:
+            await made.end()
+    finally:
+        await sandbox.kill()
+
+
+async def _prepared(database_url: str, ledger: Path, sandbox_url: str) -> Deployment:
     env = {
         "CONNECTOR_DATABASE_URL": database_url,
         "CONNECTOR_ENCRYPTION_KEYS": KEY,
         "CONNECTOR_INTERCOM_API_URL": sandbox_url,
         "CONNECTOR_LOG_FORMAT": "json",
     }
-    endpoint = await _endpoint(database_url)
-    async with ClientSession() as http:
-        made = Deployment(env, ledger, sandbox_url, endpoint.path, http)
-        try:
-            await made.sandbox("PATCH", "workspaces/acme", rate_limit=RATE_LIMIT)
-            await made.sandbox("POST", "contacts", contacts=[{"email": email} for email in KNOWN])
-            await made.sandbox("POST", "faults", status=400, containing=REFUSED, times=None)
-            yield made
-        finally:
-            await asyncio.gather(made.end(), sandbox.kill())
+    made = Deployment(env, ledger, sandbox_url, (await _endpoint(database_url)).path)
+    await made.sandbox("PATCH", "workspaces/acme", rate_limit=RATE_LIMIT)
+    await made.sandbox("POST", "contacts", contacts=[{"email": email} for email in KNOWN])
+    await made.sandbox("POST", "faults", status=400, containing=REFUSED, times=None)
+    return made
 
 
 async def _endpoint(database_url: str) -> Endpoint:

@@ -56,10 +56,22 @@ def invoice_of(item: Item) -> str:
 
 def mistakes(sender: Sender, books: Books, *, deaths: int = 0) -> list[str]:
     """What is wrong, nothing if all is well. Each of the service's `deaths` after two may cost one delivery its try."""
-    found = [*_of_the_inbox(sender, books), *_of_arrivals(sender, books), *_of_states(sender, books)]
+    found = [
+        *_of_answers(sender),
+        *_of_the_inbox(sender, books),
+        *_of_arrivals(sender, books),
+        *_of_states(sender, books),
+    ]
     if len(books.quarantined) > max(0, deaths - 2):
         found.append(f"{len(books.quarantined)} deliveries are quarantined after {deaths} deaths")
     return found
+
+
+def _of_answers(sender: Sender) -> Iterator[str]:
+    """Who cannot store a webhook says so with a 503, or is dead."""
+    for status, times in sender.tries.items():
+        if status not in (None, 503):
+            yield f"{times} webhooks were answered {status}"
 
 
 def _of_the_inbox(sender: Sender, books: Books) -> Iterator[str]:

@@ -24,6 +24,8 @@ CONTACTS = 20
 """People that Intercom knows. Far fewer than events: many are of one contact and one second."""
 AT_ONCE = 16
 TIMEOUT = ClientTimeout(total=20)
+PATIENCE_S = 120.0
+"""What the whole load may take, with all that is killed meanwhile."""
 INVOICE = stripe_payload("invoice.paid")
 
 
@@ -114,7 +116,7 @@ class Sender:
     async def sending(self, load: Iterable[Webhook]) -> AsyncIterator[None]:
         """Send all of `load`, meanwhile do something else, and leave when each has been answered 200."""
         line = iter(load)
-        async with ClientSession(timeout=TIMEOUT) as http, asyncio.TaskGroup() as group:
+        async with asyncio.timeout(PATIENCE_S), ClientSession(timeout=TIMEOUT) as http, asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE):
                 group.create_task(self._send_from(line, http))
             yield

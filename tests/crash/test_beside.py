@@ -25,6 +25,7 @@ async def test_commands_write_beside_a_service_under_load(deployment: Deployment
         adding = operators.create_task(_add_endpoints(deployment, 3))
         operators.create_task(_rotate_and_watch(deployment))
         operators.create_task(_replay_the_dead(deployment, 3))
+    assert not sender.tries, "a webhook was turned away because of a command"
     assert mistakes(sender, await deployment.settled()) == []
 
     await deployment.sandbox("DELETE", "faults")
@@ -35,6 +36,7 @@ async def test_commands_write_beside_a_service_under_load(deployment: Deployment
     for number, path in enumerate(adding.result()):
         further = deployment.sender(path)
         await further.send(webhook(LOAD + number))
+        assert not further.tries, "the service has not heard of an endpoint that was added seconds ago"
         sender.answered |= further.answered
         sender.sent |= further.sent
     assert mistakes(sender, await deployment.settled()) == []

@@ -49,4 +49,3 @@ async def _send_and_kill(sender: Sender, deployment: Deployment) -> None:
             await sender.has(moment)
             await deployment.kill()
             await deployment.start()
-    assert set(sender.tries) <= {None, 503}, sender.tries
