@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, RowMapping, case, or_, select, update
+from sqlalchemy import BigInteger, Connection, Integer, RowMapping, bindparam, case, or_, select, update
 
 from connector.database.tables import deliveries, queue, received_events
 from connector.events import Key
@@ -77,30 +77,33 @@ def _due_rows(
     """Live work first; each priority is one walk along the index."""
     found: list[RowMapping] = []
     for priority in lanes.Priority:
-        query = (
-            select(queue, *_DELIVERY, received_events.c.received_at)
-            .join(
-                deliveries,
-                (deliveries.c.workspace_id == queue.c.workspace_id) & (deliveries.c.id == queue.c.delivery_id),
-            )
-            .join(
-                received_events,
-                (received_events.c.workspace_id == queue.c.workspace_id)
-                & (received_events.c.key == deliveries.c.received_key),
-            )
-            .where(queue.c.workspace_id == workspace_id, queue.c.priority == priority, queue.c.due <= now)
-            .order_by(queue.c.due)
-            .limit(limit - len(found))
-            .with_for_update(of=queue, skip_locked=True)  # a lease may end while it is completed
-        )
-        if not suspects:
-            query = query.where(queue.c.claims < CLAIMS_TOGETHER)
         if len(found) < limit:
-            found += connection.execute(query).mappings().all()
+            given = {"the_workspace": workspace_id, "of": priority.value, "now": now, "most": limit - len(found)}
+            found += connection.execute(_DUE if suspects else _DUE_WITHOUT_SUSPECTS, given).mappings().all()
     return found
 
 
 _DELIVERY = [column for column in deliveries.c if column.name != "workspace_id"]
+_DUE = (
+    select(queue, *_DELIVERY, received_events.c.received_at)
+    .join(
+        deliveries,
+        (deliveries.c.workspace_id == queue.c.workspace_id) & (deliveries.c.id == queue.c.delivery_id),
+    )
+    .join(
+        received_events,
+        (received_events.c.workspace_id == queue.c.workspace_id) & (received_events.c.key == deliveries.c.received_key),
+    )
+    .where(
+        queue.c.workspace_id == bindparam("the_workspace"),
+        queue.c.priority == bindparam("of"),
+        queue.c.due <= bindparam("now", type_=BigInteger),
+    )
+    .order_by(queue.c.due)
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(of=queue, skip_locked=True)  # a lease may end while it is completed
+)
+_DUE_WITHOUT_SUSPECTS = _DUE.where(queue.c.claims < CLAIMS_TOGETHER)
 
 
 def _without_killers(connection: Connection, rows: Sequence[RowMapping], now: int) -> Sequence[RowMapping]:

@@ -129,22 +129,21 @@ def _address(connection: Connection, new: Sequence[_New], now: int) -> dict[queu
     """Give each its identifier, its second and its state; whom those want that nobody is known for."""
     stopped = _stopped_names(connection, new, now)
     standings = readiness.standings(connection, {each.received.workspace_id for each in new})
+    people = _people(connection, new)
     wishes: list[Wish] = []
     wants: dict[queue.Id, tuple[Identifier, ...]] = {}
     for each in new:
-        resolution = directory.resolve(connection, each.received.workspace_id, each.event.contact)
-        match resolution:
-            case Resolved(identifier):
+        workspace_id, contact = each.received.workspace_id, each.event.contact
+        match directory.resolve(connection, workspace_id, contact):
+            case Resolved(identifier, also):
                 _set_identifier(each.row, identifier)
-                state, reason = readiness.ready(
-                    standings.get(each.received.workspace_id), (*each.event.contact, identifier)
-                )
+                state, reason = readiness.ready(standings.get(workspace_id), (*contact, identifier))
                 each.row.update(state=state.value, reason=reason)
-                wishes.append(_wish(each, identifier))
+                wishes.append(_wish(each, {way.key for way in (identifier, *also)}, people))
             case Unresolved(reason, wanted):
                 each.row.update(reason=reason)
                 wants[each.id] = wanted
-        if (each.received.workspace_id, name_key(each.event.name)) in stopped:
+        if (workspace_id, name_key(each.event.name)) in stopped:
             each.row.update(state=State.DEAD.value, reason="name_stopped")
     given = seconds.reserve(connection, wishes)
     for each in new:
@@ -153,12 +152,29 @@ def _address(connection: Connection, new: Sequence[_New], now: int) -> dict[queu
     return wants
 
 
-def _wish(each: _New, identifier: Identifier) -> Wish:
-    known = [other for other in each.event.contact if other.kind.addresses] or [identifier]
+def _people(connection: Connection, new: Sequence[_New]) -> dict[tuple[int, Key], frozenset[Key]]:
+    """Whom evidence takes the customers, charges … in these contacts for, by (workspace, key)."""
+    things: dict[int, set[Identifier]] = {}
+    for each in new:
+        others = {way for way in each.event.contact if not way.kind.addresses}
+        things.setdefault(each.received.workspace_id, set()).update(others)
+    return {
+        (workspace_id, thing): people
+        for workspace_id, group in sorted(things.items())
+        if group
+        for thing, people in directory.known_people(connection, workspace_id, group).items()
+    }
+
+
+def _wish(each: _New, known: set[Key], people: Mapping[tuple[int, Key], frozenset[Key]]) -> Wish:
+    """A second for whoever the event names, and whoever that is known to be."""
+    workspace_id = each.received.workspace_id
+    for way in each.event.contact:
+        known |= {way.key} if way.kind.addresses else people.get((workspace_id, way.key), frozenset())
     return Wish(
-        each.received.workspace_id,
+        workspace_id,
         each.row["id"],
-        tuple(sorted({other.key for other in (*known, identifier)})),
+        tuple(sorted(known)),
         name_key(each.event.name),
         each.event.created_at,
         each.received.received_at // 1000,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, case, or_, select, update
+from sqlalchemy import BigInteger, Connection, Integer, RowMapping, bindparam, case, or_, select, update
 
 from connector.database.rows import insert_new
 from connector.database.tables import lanes, queue, workspaces
@@ -43,69 +43,35 @@ def ring(connection: Connection, dues: Mapping[int, int]) -> None:
     """There is work for these workspaces, due at these times: an earlier one counts."""
     for workspace_id, due in sorted(dues.items()):
         insert_new(connection, lanes, [{"workspace_id": workspace_id, "next_due": None, "last_served_at": 0}])
-        connection.execute(
-            update(lanes)
-            .where(lanes.c.workspace_id == workspace_id, or_(lanes.c.next_due.is_(None), lanes.c.next_due > due))
-            .values(next_due=due)
-        )
+        connection.execute(_RING, {"the_workspace": workspace_id, "due": due})
 
 
 def due(connection: Connection, *, holder: Key, now: int, limit: int) -> list[Lane]:
     """Lanes that may be served now, least recently served first; on PostgreSQL no other process gets them meanwhile."""
-    query = (
-        select(lanes)
-        .join(workspaces, workspaces.c.id == lanes.c.workspace_id)
-        .where(
-            lanes.c.next_due <= now,
-            workspaces.c.mode.in_(SERVED),
-            or_(lanes.c.blocked_until.is_(None), lanes.c.blocked_until <= now),
-            or_(lanes.c.breaker_until.is_(None), lanes.c.breaker_until <= now),
-            or_(lanes.c.holder.is_(None), lanes.c.holder == holder, lanes.c.held_until <= now),
-        )
-        .order_by(lanes.c.last_served_at, lanes.c.workspace_id)
-        .limit(limit)
-        .with_for_update(of=lanes, skip_locked=True)
-    )
-    return [_lane(row) for row in connection.execute(query).mappings()]
+    found = connection.execute(_DUE, {"now": now, "me": holder, "most": limit})
+    return [_lane(row) for row in found.mappings()]
 
 
 def locked(connection: Connection, workspace_id: int) -> Lane:
     """The lane of a workspace, for changing it in this transaction."""
-    query = select(lanes).where(lanes.c.workspace_id == workspace_id).with_for_update()
-    return _lane(connection.execute(query).mappings().one())
+    return _lane(connection.execute(_LOCKED, {"the_workspace": workspace_id}).mappings().one())
 
 
 def serve(connection: Connection, lane: Lane, *, holder: Key | None, now: int) -> None:
     """Store a lane that was just served; `holder` keeps it for a while, None lets every process have it."""
     held_until = None if holder is None else now + HELD_MS
-    save(connection, lane, holder=holder, held_until=held_until, last_served_at=now)
+    connection.execute(_SERVE, {**_columns(lane), "holder": holder, "held_until": held_until, "last_served_at": now})
 
 
-def save(connection: Connection, lane: Lane, **more: object) -> None:
+def save(connection: Connection, lane: Lane) -> None:
     """Store a lane; whoever holds it goes on holding it."""
-    connection.execute(
-        update(lanes)
-        .where(lanes.c.workspace_id == lane.workspace_id)
-        .values(
-            next_due=lane.next_due,
-            breaker_failures=lane.breaker.failures,
-            breaker_opened=lane.breaker.opened,
-            breaker_until=lane.breaker.until,
-            **asdict(lane.budget),
-            **more,
-        )
-    )
+    connection.execute(_SAVE, _columns(lane))
 
 
 def earliest(connection: Connection, workspace_id: int) -> int | None:
     """When the workspace's next queue row is due: one look into the index for each priority."""
     dues = (
-        connection.execute(
-            select(queue.c.due)
-            .where(queue.c.workspace_id == workspace_id, queue.c.priority == priority)
-            .order_by(queue.c.due)
-            .limit(1)
-        ).scalar_one_or_none()
+        connection.execute(_EARLIEST, {"the_workspace": workspace_id, "of": priority.value}).scalar_one_or_none()
         for priority in Priority
     )
     return min((due for due in dues if due is not None), default=None)
@@ -113,15 +79,61 @@ def earliest(connection: Connection, workspace_id: int) -> int | None:
 
 def next_due(connection: Connection, *, holder: Key) -> int | None:
     """When `holder` may serve the next lane: the worker's time to wake if nobody rings before."""
-    held_until = case((lanes.c.holder != holder, lanes.c.held_until))
-    query = (
-        select(lanes.c.next_due, lanes.c.blocked_until, lanes.c.breaker_until, held_until)
-        .join(workspaces, workspaces.c.id == lanes.c.workspace_id)
-        .where(workspaces.c.mode.in_(SERVED), lanes.c.next_due.is_not(None))
-        .order_by(lanes.c.next_due)
-        .limit(100)
+    found = connection.execute(_NEXT_DUE, {"me": holder})
+    return min((max(at for at in row if at is not None) for row in found), default=None)
+
+
+# Built once: these run several times for each delivery, and building a statement costs more than running it.
+_OF_WORKSPACE = lanes.c.workspace_id == bindparam("the_workspace")
+_NOW, _ME = bindparam("now", type_=BigInteger), bindparam("me", type_=lanes.c.holder.type)
+_DUE = (
+    select(lanes)
+    .join(workspaces, workspaces.c.id == lanes.c.workspace_id)
+    .where(
+        lanes.c.next_due <= _NOW,
+        workspaces.c.mode.in_(SERVED),
+        or_(lanes.c.blocked_until.is_(None), lanes.c.blocked_until <= _NOW),
+        or_(lanes.c.breaker_until.is_(None), lanes.c.breaker_until <= _NOW),
+        or_(lanes.c.holder.is_(None), lanes.c.holder == _ME, lanes.c.held_until <= _NOW),
     )
-    return min((max(at for at in row if at is not None) for row in connection.execute(query)), default=None)
+    .order_by(lanes.c.last_served_at, lanes.c.workspace_id)
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(of=lanes, skip_locked=True)
+)
+_NEXT_DUE = (
+    select(
+        lanes.c.next_due,
+        lanes.c.blocked_until,
+        lanes.c.breaker_until,
+        case((lanes.c.holder != _ME, lanes.c.held_until)),
+    )
+    .join(workspaces, workspaces.c.id == lanes.c.workspace_id)
+    .where(workspaces.c.mode.in_(SERVED), lanes.c.next_due.is_not(None))
+    .order_by(lanes.c.next_due)
+    .limit(100)
+)
+_EARLIEST = (
+    select(queue.c.due)
+    .where(queue.c.workspace_id == bindparam("the_workspace"), queue.c.priority == bindparam("of"))
+    .order_by(queue.c.due)
+    .limit(1)
+)
+_LOCKED = select(lanes).where(_OF_WORKSPACE).with_for_update()
+_RING = (
+    update(lanes)
+    .where(_OF_WORKSPACE, or_(lanes.c.next_due.is_(None), lanes.c.next_due > bindparam("due", type_=BigInteger)))
+    .values(next_due=bindparam("due", type_=BigInteger))
+)
+_BREAKER = {"failures": "breaker_failures", "opened": "breaker_opened", "until": "breaker_until"}
+_STORED = ("next_due", *_BREAKER.values(), *Budget.__slots__)
+_SAVE = update(lanes).where(_OF_WORKSPACE).values({name: bindparam(name) for name in _STORED})
+_SERVE = _SAVE.values({name: bindparam(name) for name in ("holder", "held_until", "last_served_at")})
+
+
+def _columns(lane: Lane) -> dict[str, object]:
+    breaker = {column: getattr(lane.breaker, name) for name, column in _BREAKER.items()}
+    budget = {name: getattr(lane.budget, name) for name in Budget.__slots__}
+    return {"the_workspace": lane.workspace_id, "next_due": lane.next_due, **breaker, **budget}
 
 
 def _lane(row: RowMapping) -> Lane:

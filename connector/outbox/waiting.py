@@ -76,16 +76,16 @@ def _address(connection: Connection, waiting: Delivery, standing: Standing | Non
         case Unresolved(reason, wanted_now):
             queue.set_state(connection, [each], State.WAITING, reason, now=now)
             queue.want(connection, each, wanted_now)
-        case Resolved(identifier):
-            _leave_waiting(connection, waiting, identifier, standing, now)
+        case Resolved() as resolved:
+            _leave_waiting(connection, waiting, resolved, standing, now)
 
 
 def _leave_waiting(
-    connection: Connection, waiting: Delivery, identifier: Identifier, standing: Standing | None, now: int
+    connection: Connection, waiting: Delivery, resolved: Resolved, standing: Standing | None, now: int
 ) -> None:
-    each = (waiting.workspace_id, waiting.id)
+    each, identifier = (waiting.workspace_id, waiting.id), resolved.identifier
     state, reason = readiness.ready(standing, (*waiting.contact, identifier))
-    second = seconds.reserve(connection, [_wish(waiting, identifier)])[waiting.id]
+    second = seconds.reserve(connection, [_wish(waiting, resolved)])[waiting.id]
     if second is None:
         state, reason, second = State.DEAD, "no_free_second", waiting.created_at
     more: dict[str, Any] = {
@@ -99,11 +99,11 @@ def _leave_waiting(
         queue.put(connection, {each: now})
 
 
-def _wish(waiting: Delivery, identifier: Identifier) -> Wish:
+def _wish(waiting: Delivery, resolved: Resolved) -> Wish:
     return Wish(
         waiting.workspace_id,
         waiting.id,
-        (identifier.key,),
+        tuple(sorted({way.key for way in (resolved.identifier, *resolved.also)})),
         name_key(waiting.name),
         waiting.created_at,
         max(waiting.created_at, waiting.mapped_at // 1000),

@@ -20,7 +20,7 @@ from connector.outbox.bell import Bell
 from connector.outbox.claim import Claimed, claim
 from connector.outbox.complete import Completed, Completion, complete
 from connector.outbox.deliver import Courier
-from connector.outbox.retry import StopName, StopWorkspace
+from connector.outbox.retry import Done, StopName, StopWorkspace
 from connector.telemetry.facts import AlertOpened, AttemptMade, StageFailed, Tell, WorkspaceStopped
 from connector.workspaces.directory import Directory
 
@@ -39,6 +39,8 @@ class Worker:
     bell: Bell
     concurrency: int = CONCURRENCY
     holder: Key = field(default_factory=lambda: secrets.token_bytes(16))
+    _backlog: bool = False
+    """Whether more was due, at the last claim, than was claimed."""
     _tasks: dict[asyncio.Task[None], Claimed] = field(default_factory=dict)
 
     @property
@@ -80,7 +82,9 @@ class Worker:
             return [], None
         now = self.database.clock.now()
         claimed = claim(connection, holder=self.holder, now=now, room=room, suspects=suspects)
-        return claimed, lanes.next_due(connection, holder=self.holder)
+        next_due = lanes.next_due(connection, holder=self.holder)
+        self._backlog = room == len(claimed) or (next_due is not None and next_due < now + LOOK_UP_S * 1000)
+        return claimed, next_due
 
     @property
     def _has_a_suspect(self) -> bool:
@@ -96,6 +100,7 @@ class Worker:
         workspace = self.directory.workspace(claimed.delivery.workspace_id)
         if workspace is None:
             return  # so new that this process has not heard of it: its lease brings it back
+        done = None
         try:
             done = await self.courier.deliver(claimed, workspace)
             if done is not None:
@@ -103,7 +108,8 @@ class Worker:
         except (DatabaseError, OSError) as error:
             self.tell(StageFailed("complete", error))  # its lease brings it back, with the same identity
         finally:
-            self.bell.ring()
+            if self._backlog or done is None or not isinstance(done.step, Done):  # else there is nothing to claim
+                self.bell.ring()
 
     def _told(self, done: Completion, completed: Completed) -> None:
         delivery, outcome = done.claimed.delivery, done.outcome
