@@ -38,9 +38,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The person has this identifier, which Intercom takes."""
+    """The person has this identifier, which Intercom takes; `also` are all that evidence tells of the same person."""
 
     identifier: Identifier
+    also: tuple[Identifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def _changes(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _live(row: dict[str, Any]) -> bool:
+def _live(row: RowMapping | dict[str, Any]) -> bool:
     return row["gone_at"] is None
 
 
@@ -179,10 +180,22 @@ def _row(statement: Statement, now: int) -> dict[str, Any]:
 
 
 def _known(connection: Connection, workspace_id: int, sources: Iterable[Key]) -> Sequence[RowMapping]:
-    query = select(identities).where(
-        identities.c.workspace_id == workspace_id, identities.c.source_key.in_(list(sources))
-    )
-    return connection.execute(query).mappings().all()
+    return connection.execute(_KNOWN, {"workspace": workspace_id, "sources": list(sources)}).mappings().all()
+
+
+_KNOWN = select(identities).where(
+    identities.c.workspace_id == bindparam("workspace"),
+    identities.c.source_key.in_(bindparam("sources", expanding=True, type_=identities.c.source_key.type)),
+)
+
+
+def known_people(connection: Connection, workspace_id: int, things: Iterable[Identifier]) -> dict[Key, frozenset[Key]]:
+    """By the key of each of `things`: the keys of whoever it is said to be, be it in passing or one of several."""
+    people: dict[Key, frozenset[Key]] = {}
+    for row in _known(connection, workspace_id, {thing.key for thing in things}):
+        if _live(row) and IdentifierKind(row["target_kind"]).addresses:
+            people[row["source_key"]] = people.get(row["source_key"], frozenset()) | {row["target_key"]}
+    return people
 
 
 def resolve(connection: Connection, workspace_id: int, contact: Sequence[Identifier]) -> Resolution:
@@ -192,34 +205,49 @@ def resolve(connection: Connection, workspace_id: int, contact: Sequence[Identif
             return Resolved(identifier)
     visited: dict[Key, Identifier] = {}
     for identifier in contact:
-        found = _follow(connection, workspace_id, identifier, visited, STEPS)
-        if len(found) == 1:
-            return Resolved(found[0])
-        if found:
-            return Unresolved("contact_ambiguous", tuple(visited.values()))
+        match _follow(connection, workspace_id, identifier, visited, STEPS):
+            case _People((one,), also):
+                return Resolved(one, also)
+            case _People():
+                return Unresolved("contact_ambiguous", tuple(visited.values()))
     return Unresolved("contact_unknown" if contact else "no_contact_in_event", tuple(visited.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class _People:
+    """Whom a thing is said to be: those said with the most weight, several where they disagree; and all of them."""
+
+    weightiest: tuple[Identifier, ...]
+    all: tuple[Identifier, ...]
 
 
 def _follow(
     connection: Connection, workspace_id: int, start: Identifier, visited: dict[Key, Identifier], steps: int
-) -> list[Identifier]:
-    """The persons that `start` leads to: several only where live statements of equal weight disagree."""
+) -> _People | None:
+    """The persons that `start` leads to, or that what it leads to leads to."""
     if steps == 0 or start.key in visited:
-        return []
+        return None
     visited[start.key] = start
-    live = [row for row in _known(connection, workspace_id, [start.key]) if row["gone_at"] is None]
+    known = _known(connection, workspace_id, [start.key])
+    live = sorted((row for row in known if _live(row)), key=_nearest_to_a_person)
+    people = [row for row in live if IdentifierKind(row["target_kind"]).addresses]
     for kind in (IdentifierKind.USER_ID, IdentifierKind.EMAIL):
-        if persons := _weightiest([row for row in live if row["target_kind"] == kind.value]):
-            return persons
+        if weightiest := _weightiest([row for row in people if row["target_kind"] == kind.value]):
+            return _People(weightiest, tuple(map(_target, people)))
     for row in live:
         if found := _follow(connection, workspace_id, _target(row), visited, steps - 1):
             return found
-    return []
+    return None
 
 
-def _weightiest(rows: Sequence[RowMapping]) -> list[Identifier]:
+def _nearest_to_a_person(row: RowMapping) -> tuple[int, Key]:
+    """A customer before a charge: the same on every database, in whatever order the statements came."""
+    return list(IdentifierKind).index(IdentifierKind(row["target_kind"])), row["target_key"]
+
+
+def _weightiest(rows: Sequence[RowMapping]) -> tuple[Identifier, ...]:
     firm = [row for row in rows if row["firm"]]
-    return [_target(row) for row in firm or rows]
+    return tuple(map(_target, firm or rows))
 
 
 def _target(row: RowMapping) -> Identifier:

@@ -165,13 +165,21 @@ def still_to_map(connection: Connection, events: Sequence[ReceivedEvent]) -> set
     """(workspace, key) of those events that nobody has mapped meanwhile, nor will until this transaction ends."""
     found: set[tuple[int, Key]] = set()
     for workspace_id in sorted({event.workspace_id for event in events}):
-        query = select(received_events.c.key).where(
-            received_events.c.workspace_id == workspace_id,
-            received_events.c.key.in_([event.key for event in events if event.workspace_id == workspace_id]),
-            received_events.c.state == ReceivedState.RECEIVED.value,
-        )
-        found |= {(workspace_id, key) for key in connection.scalars(query.with_for_update())}
+        keys = [event.key for event in events if event.workspace_id == workspace_id]
+        still = connection.scalars(_STILL_TO_MAP, {"workspace": workspace_id, "keys": keys})
+        found |= {(workspace_id, key) for key in still}
     return found
+
+
+_STILL_TO_MAP = (
+    select(received_events.c.key)
+    .where(
+        received_events.c.workspace_id == bindparam("workspace"),
+        received_events.c.key.in_(bindparam("keys", expanding=True, type_=received_events.c.key.type)),
+        received_events.c.state == ReceivedState.RECEIVED.value,
+    )
+    .with_for_update()
+)
 
 
 def settle(connection: Connection, states: Sequence[tuple[ReceivedEvent, ReceivedState, str | None]]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from connector import names
 from connector.contacts import directory
@@ -113,16 +113,16 @@ def _insertable(connection: Connection, new: Sequence[_New]) -> list[_New]:
 
 
 def _there(connection: Connection, workspace_id: int, group: Sequence[_New]) -> set[Key]:
-    columns = deliveries.c
-    ids = select(columns.id).where(
-        columns.workspace_id == workspace_id, columns.id.in_([each.row["id"] for each in group])
-    )
-    once = select(columns.once_key).where(
-        columns.workspace_id == workspace_id,
-        columns.once_key.in_([each.row["once_key"] for each in group if each.row["once_key"]]),
-        columns.generation == 0,
-    )
-    return set(connection.scalars(ids)) | set(connection.scalars(once))
+    here = {"workspace": workspace_id}
+    ids = connection.scalars(_IDS, here | {"keys": [each.row["id"] for each in group]})
+    keys = [each.row["once_key"] for each in group if each.row["once_key"]]
+    return {*ids, *(connection.scalars(_ONCE_KEYS, here | {"keys": keys}) if keys else ())}
+
+
+_KEYS = bindparam("keys", expanding=True, type_=deliveries.c.id.type)
+_HERE = deliveries.c.workspace_id == bindparam("workspace")
+_IDS = select(deliveries.c.id).where(_HERE, deliveries.c.id.in_(_KEYS))
+_ONCE_KEYS = select(deliveries.c.once_key).where(_HERE, deliveries.c.once_key.in_(_KEYS), deliveries.c.generation == 0)
 
 
 def _address(connection: Connection, new: Sequence[_New], now: int) -> dict[queue.Id, tuple[Identifier, ...]]:
@@ -219,8 +219,7 @@ def _insert(connection: Connection, new: Sequence[_New]) -> list[_New]:
     for workspace_id in sorted({each.received.workspace_id for each in new}):
         group = [each for each in new if each.received.workspace_id == workspace_id]
         ids = {each.row["id"] for each in group}
-        query = select(deliveries.c.id).where(deliveries.c.workspace_id == workspace_id, deliveries.c.id.in_(ids))
-        there = set(connection.scalars(query))
+        there = set(connection.scalars(_IDS, {"workspace": workspace_id, "keys": ids}))
         inserted += [each for each in group if each.row["id"] in there]
         if lost := ids - there:
             seconds.release(connection, workspace_id, lost)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BigInteger, Connection, bindparam, select
 
 from connector.database.rows import insert_new
 from connector.database.tables import seconds
@@ -67,10 +67,8 @@ def identifiers(connection: Connection, workspace_id: int, delivery_id: Key) -> 
 
 def _held(connection: Connection, wishes: Sequence[Wish]) -> Iterator[tuple[Key, int]]:
     for workspace_id, group in _by_workspace(wishes):
-        query = select(seconds.c.delivery_id, seconds.c.second).where(
-            seconds.c.workspace_id == workspace_id, seconds.c.delivery_id.in_([wish.delivery_id for wish in group])
-        )
-        yield from ((row.delivery_id, row.second) for row in connection.execute(query))
+        found = connection.execute(_HELD, {"workspace": workspace_id, "ids": [wish.delivery_id for wish in group]})
+        yield from ((row.delivery_id, row.second) for row in found)
 
 
 def _choose(connection: Connection, wishes: Sequence[Wish]) -> dict[Key, int]:
@@ -97,15 +95,31 @@ def _candidates(wish: Wish) -> Iterator[int]:
 
 def _taken(connection: Connection, workspace_id: int, wishes: Sequence[Wish]) -> set[tuple[Key, Key, int]]:
     """What stands in the way of some wishes of one workspace, read once."""
-    query = select(seconds.c.identifier, seconds.c.name, seconds.c.second).where(
-        seconds.c.workspace_id == workspace_id,
-        seconds.c.identifier.in_({identifier for wish in wishes for identifier in wish.identifiers}),
-        seconds.c.name.in_({wish.name for wish in wishes}),
-        seconds.c.second.between(
-            min(wish.second for wish in wishes) - EARLIER_S, max(max(wish.second, wish.latest) for wish in wishes)
-        ),
+    found = connection.execute(
+        _TAKEN,
+        {
+            "workspace": workspace_id,
+            "identifiers": list({identifier for wish in wishes for identifier in wish.identifiers}),
+            "names": list({wish.name for wish in wishes}),
+            "first": min(wish.second for wish in wishes) - EARLIER_S,
+            "last": max(max(wish.second, wish.latest) for wish in wishes),
+        },
     )
-    return {(row.identifier, row.name, row.second) for row in connection.execute(query)}
+    return {(row.identifier, row.name, row.second) for row in found}
+
+
+# Built once: they run for every batch, and building a statement costs more than running it.
+_HERE = seconds.c.workspace_id == bindparam("workspace")
+_KEY = seconds.c.identifier.type
+_HELD = select(seconds.c.delivery_id, seconds.c.second).where(
+    _HERE, seconds.c.delivery_id.in_(bindparam("ids", expanding=True, type_=_KEY))
+)
+_TAKEN = select(seconds.c.identifier, seconds.c.name, seconds.c.second).where(
+    _HERE,
+    seconds.c.identifier.in_(bindparam("identifiers", expanding=True, type_=_KEY)),
+    seconds.c.name.in_(bindparam("names", expanding=True, type_=_KEY)),
+    seconds.c.second.between(bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger)),
+)
 
 
 def _rows(wishes: Sequence[Wish], chosen: dict[Key, int]) -> Iterator[dict[str, object]]:

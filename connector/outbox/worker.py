@@ -73,7 +73,7 @@ class Worker:
             task = asyncio.create_task(self._deliver(each))
             self._tasks[task] = each
             task.add_done_callback(self._tasks.pop)
-        if not claimed:
+        if not (claimed and self._backlog):
             await self.bell.wait(self._until(next_due))
 
     def _claim(self, connection: Connection, *, suspects: bool) -> tuple[list[Claimed], int | None]:
