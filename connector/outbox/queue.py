@@ -150,14 +150,10 @@ def want(connection: Connection, each: Id, identifiers: Iterable[Identifier]) ->
     insert_new(connection, wanted, rows)
 
 
-def forget_wants(connection: Connection, each: Id) -> None:
-    """The delivery wants nobody any more."""
-    connection.execute(delete(wanted).where(_is(wanted, "delivery_id", each)))
-
-
-def _is(table: Table, column: str, each: Id) -> ColumnElement[bool]:
-    workspace_id, delivery_id = each
-    return and_(table.c.workspace_id == workspace_id, table.c[column] == delivery_id)
+def forget_wants(connection: Connection, ids: Iterable[Id]) -> None:
+    """These deliveries want nobody any more."""
+    for here in among(wanted, "delivery_id", ids):
+        connection.execute(delete(wanted).where(here))
 
 
 def among(table: Table, column: str, ids: Iterable[Id]) -> Iterator[ColumnElement[bool]]:

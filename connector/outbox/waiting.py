@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, bindparam, select, update
 
 from connector.contacts import directory
-from connector.contacts.directory import Resolved, Unresolved
+from connector.contacts.directory import Resolution, Resolved, Unresolved
+from connector.database.rows import run_many
 from connector.database.tables import deliveries, wanted
 from connector.events import Identifier, Key
 from connector.outbox import queue, readiness, seconds
@@ -31,27 +32,31 @@ def address(connection: Connection, news: Iterable[tuple[int, Key]], *, now: int
         by_workspace.setdefault(workspace_id, set()).add(key)
     standings = readiness.standings(connection, by_workspace)
     for workspace_id, keys in sorted(by_workspace.items()):
-        for found in _wanting(connection, workspace_id, keys, State.WAITING):
-            _address(connection, from_row(found), standings.get(workspace_id), now)
+        for page in _wanting(connection, workspace_id, keys, State.WAITING):
+            _address(connection, page, standings.get(workspace_id), now)
 
 
 def appeared(connection: Connection, workspace_id: int, people: Iterable[Identifier], *, now: int) -> int:
     """Try at once what is parked because Intercom did not know one of `people`; how many those were."""
-    keys = {identifier.key for identifier in people}
-    ids = [(workspace_id, row["id"]) for row in _wanting(connection, workspace_id, keys, State.PARKED)]
-    queue.set_state(connection, ids, State.DUE, None, now=now)
-    queue.wake(connection, ids, now=now)
-    return len(ids)
+    count = 0
+    for page in _wanting(connection, workspace_id, {identifier.key for identifier in people}, State.PARKED):
+        ids = [(workspace_id, parked.id) for parked in page]
+        queue.set_state(connection, ids, State.DUE, None, now=now)
+        queue.wake(connection, ids, now=now)
+        count += len(ids)
+    return count
 
 
-def _wanting(connection: Connection, workspace_id: int, keys: Collection[Key], state: State) -> Iterator[RowMapping]:
-    """Deliveries in `state` that want one of `keys`, by id, however many; nobody else changes them meanwhile."""
+def _wanting(
+    connection: Connection, workspace_id: int, keys: Collection[Key], state: State
+) -> Iterator[Sequence[Delivery]]:
+    """Deliveries in `state` that want one of `keys`, however many; nobody else changes them meanwhile."""
     last = b""
     while page := _page(connection, workspace_id, keys, after=last):
         last = page[-1]
         here = (deliveries.c.workspace_id == workspace_id, deliveries.c.id.in_(page))
         query = select(deliveries).where(*here, deliveries.c.state == state.value).order_by(deliveries.c.id)
-        yield from connection.execute(query.with_for_update()).mappings().all()
+        yield [from_row(row) for row in connection.execute(query.with_for_update()).mappings()]
 
 
 def _page(connection: Connection, workspace_id: int, keys: Collection[Key], *, after: Key) -> Sequence[Key]:
@@ -69,34 +74,27 @@ def _page(connection: Connection, workspace_id: int, keys: Collection[Key], *, a
     return connection.scalars(query).all()
 
 
-def _address(connection: Connection, waiting: Delivery, standing: Standing | None, now: int) -> None:
-    """Address one if that is possible now; else it goes on waiting, for what it leads to now."""
-    each = (waiting.workspace_id, waiting.id)
-    match directory.resolve(connection, waiting.workspace_id, waiting.contact):
-        case Unresolved(reason, wanted_now):
-            queue.set_state(connection, [each], State.WAITING, reason, now=now)
-            queue.want(connection, each, wanted_now)
-        case Resolved() as resolved:
-            _leave_waiting(connection, waiting, resolved, standing, now)
+def _address(connection: Connection, waiting: Sequence[Delivery], standing: Standing | None, now: int) -> None:
+    """Address those for which that is possible now; the others go on waiting, for what they lead to now."""
+    found = _resolutions(connection, waiting)
+    resolved: dict[Key, Resolved] = {}
+    for each in waiting:
+        match found[each.contact]:
+            case Unresolved(reason, wanted_now):
+                queue.set_state(connection, [(each.workspace_id, each.id)], State.WAITING, reason, now=now)
+                queue.want(connection, (each.workspace_id, each.id), wanted_now)
+            case Resolved() as whom:
+                resolved[each.id] = whom
+    leaving = [(each, resolved[each.id]) for each in waiting if each.id in resolved]
+    given = seconds.reserve(connection, [_wish(each, whom) for each, whom in leaving])
+    rows = [_addressed(each, whom.identifier, given[each.id], standing, now) for each, whom in leaving]
+    _leave_waiting(connection, rows, now)
 
 
-def _leave_waiting(
-    connection: Connection, waiting: Delivery, resolved: Resolved, standing: Standing | None, now: int
-) -> None:
-    each, identifier = (waiting.workspace_id, waiting.id), resolved.identifier
-    state, reason = readiness.ready(standing, (*waiting.contact, identifier))
-    second = seconds.reserve(connection, [_wish(waiting, resolved)])[waiting.id]
-    if second is None:
-        state, reason, second = State.DEAD, "no_free_second", waiting.created_at
-    more: dict[str, Any] = {
-        "identifier_kind": identifier.kind.value,
-        "identifier_value": identifier.value,
-        "created_at": second,
-    }
-    queue.set_state(connection, [each], state, reason, now=now, **more)
-    queue.forget_wants(connection, each)
-    if state is State.DUE:
-        queue.put(connection, {each: now})
+def _resolutions(connection: Connection, waiting: Sequence[Delivery]) -> dict[tuple[Identifier, ...], Resolution]:
+    """Whom each contact leads to: many deliveries may wait for the same one."""
+    contacts = {each.contact: each.workspace_id for each in waiting}
+    return {contact: directory.resolve(connection, workspace_id, contact) for contact, workspace_id in contacts.items()}
 
 
 def _wish(waiting: Delivery, resolved: Resolved) -> Wish:
@@ -108,3 +106,38 @@ def _wish(waiting: Delivery, resolved: Resolved) -> Wish:
         waiting.created_at,
         max(waiting.created_at, waiting.mapped_at // 1000),
     )
+
+
+def _addressed(
+    waiting: Delivery, identifier: Identifier, second: int | None, standing: Standing | None, now: int
+) -> dict[str, Any]:
+    """The new values of its row."""
+    state, reason = readiness.ready(standing, (*waiting.contact, identifier))
+    if second is None:
+        state, reason = State.DEAD, "no_free_second"
+    return {
+        "the_workspace": waiting.workspace_id,
+        "the_delivery": waiting.id,
+        "state": state.value,
+        "reason": reason,
+        "identifier_kind": identifier.kind.value,
+        "identifier_value": identifier.value,
+        "created_at": waiting.created_at if second is None else second,
+        "updated_at": now,
+    }
+
+
+_COLUMNS = ("state", "reason", "identifier_kind", "identifier_value", "created_at", "updated_at")
+_LEAVE_WAITING = (
+    update(deliveries)
+    .where(deliveries.c.workspace_id == bindparam("the_workspace"), deliveries.c.id == bindparam("the_delivery"))
+    .values({name: bindparam(name) for name in _COLUMNS})
+)
+
+
+def _leave_waiting(connection: Connection, rows: Sequence[dict[str, Any]], now: int) -> None:
+    ids = [(row["the_workspace"], row["the_delivery"]) for row in rows]
+    run_many(connection, _LEAVE_WAITING, rows)
+    queue.forget_wants(connection, ids)
+    due = [each for each, row in zip(ids, rows, strict=True) if row["state"] == State.DUE.value]
+    queue.put(connection, dict.fromkeys(due, now))
