@@ -15,16 +15,15 @@ from sqlalchemy import Connection, RowMapping, select, update
 from connector.contacts import directory
 from connector.contacts.directory import Resolved
 from connector.database.rows import insert_new
-from connector.database.tables import alerts, attempts, deliveries, event_names, queue
+from connector.database.tables import attempts, queue
 from connector.events import Identifier, Key, display
 from connector.intercom.outcome import Answer, Outcome
-from connector.outbox import lanes, seconds
+from connector.outbox import lanes, seconds, stop
 from connector.outbox import queue as queue_sql
 from connector.outbox.claim import Claimed
 from connector.outbox.delivery import Delivery, State, name_key
 from connector.outbox.retry import LADDER_MS, Again, Dead, Done, HoldLane, LookUp, Park, Step, StopName, StopWorkspace
 from connector.outbox.seconds import Wish
-from connector.workspaces.store import Mode, set_mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,8 @@ class Completion:
     identifier: Identifier | None = None
     looked_up: Answer | None = None
     """What the look-up after it was answered, where there was one: it drew on the same budget."""
+    trouble: Outcome | None = None
+    """What kept that look-up from telling who it is: it is then made again."""
     mode_seen_at: int = 0
     """When the workspace whose token was used was last changed: a refusal says nothing about a newer token."""
     manual: bool = False
@@ -59,17 +60,21 @@ def complete(connection: Connection, completions: Sequence[Completion]) -> Seque
     leased = _leased_rows(connection, completions)
     delivered = [each for each in completions if isinstance(each.step, Done) and _lease(each.claimed) in leased]
     _deliver(connection, delivered)
-    written = {id(each) for each in delivered}
-    results = [
-        _ON_TIME if id(each) in written else _complete(connection, each, leased.get(_lease(each.claimed)))
-        for each in completions
-    ]
+    results = {id(each): _ON_TIME for each in delivered}
+    for each in sorted(completions, key=_stops_others):
+        if id(each) not in results:
+            results[id(each)] = _complete(connection, each, leased.get(_lease(each.claimed)))
     for workspace_id in sorted({each.claimed.delivery.workspace_id for each in completions}):
         _learn(connection, [each for each in completions if each.claimed.delivery.workspace_id == workspace_id])
-    return results
+    return [results[id(each)] for each in completions]
 
 
 _ON_TIME = Completed(late=False)
+
+
+def _stops_others(done: Completion) -> bool:
+    """Whether it may give up deliveries that others of its batch are about: it is to be written after those."""
+    return isinstance(done.step, StopName)
 
 
 def _lease(claimed: Claimed) -> tuple[int, Key, Key]:
@@ -113,7 +118,25 @@ def _complete(connection: Connection, done: Completion, row: RowMapping | None) 
         case StopName(reason):
             _finish(connection, done, State.DEAD, reason)
             return Completed(late=False, stopped=_stop_name(connection, done, reason))
-    return Completed(late=False)
+    return _ON_TIME
+
+
+def _stop_name(connection: Connection, done: Completion, reason: str) -> bool:
+    delivery = done.claimed.delivery
+    return stop.stop_name(
+        connection, delivery.workspace_id, delivery.name, reason, done.outcome.words, now=done.finished_at
+    )
+
+
+def _stop_workspace(connection: Connection, done: Completion, reason: str) -> bool:
+    return stop.stop_workspace(
+        connection,
+        done.claimed.delivery.workspace_id,
+        reason,
+        (done.trouble or done.outcome).words,
+        now=done.finished_at,
+        if_unchanged_since=done.mode_seen_at,
+    )
 
 
 def _late(connection: Connection, done: Completion) -> Completed:
@@ -154,7 +177,7 @@ def _reschedule(connection: Connection, done: Completion, row: RowMapping, *, du
         "first_attempt_at": first,
         "stood_still": row["stood_still"] + stood_still,
         "ambiguous": row["ambiguous"] or outcome.ambiguous,
-        "lookups": 0 if done.identifier else row["lookups"] + (done.looked_up is not None),
+        "lookups": 0 if done.identifier else row["lookups"] + (done.looked_up is not None and done.trouble is None),
         "unknowns": row["unknowns"] + (outcome.name == "unknown"),
         **more,
     }
@@ -214,52 +237,6 @@ def _second_for(connection: Connection, done: Completion, identifier: Identifier
     wish = Wish(delivery.workspace_id, delivery.id, known, name_key(delivery.name), delivery.created_at, latest)
     seconds.release(connection, delivery.workspace_id, [delivery.id])
     return seconds.reserve(connection, [wish])[delivery.id]
-
-
-def _stop_workspace(connection: Connection, done: Completion, reason: str) -> bool:
-    delivery = done.claimed.delivery
-    stopped = set_mode(
-        connection,
-        delivery.workspace_id,
-        Mode.NEEDS_REAUTHORIZATION,
-        reason=display(done.outcome.words or reason),
-        now=done.finished_at,
-        if_unchanged_since=done.mode_seen_at,
-    )
-    if stopped:
-        _alert(connection, done, reason, "")
-    return stopped
-
-
-def _stop_name(connection: Connection, done: Completion, reason: str) -> bool:
-    """Give up what else waits under this name: Intercom would refuse each of them."""
-    delivery = done.claimed.delivery
-    connection.execute(
-        update(event_names)
-        .where(event_names.c.workspace_id == delivery.workspace_id, event_names.c.key == name_key(delivery.name))
-        .values(stopped_reason=reason)
-    )
-    same_name = select(deliveries.c.workspace_id, deliveries.c.id).where(
-        deliveries.c.workspace_id == delivery.workspace_id,
-        deliveries.c.name == delivery.name,
-        deliveries.c.state.in_([State.DUE.value, State.PARKED.value]),
-    )
-    others = [(row.workspace_id, row.id) for row in connection.execute(same_name)]
-    queue_sql.give_up(connection, others, State.DEAD, reason, now=done.finished_at)
-    return _alert(connection, done, reason, delivery.name)
-
-
-def _alert(connection: Connection, done: Completion, kind: str, subject: str) -> bool:
-    """Open an alert, once; whether it is new."""
-    row = {
-        "workspace_id": done.claimed.delivery.workspace_id,
-        "kind": kind,
-        "subject": subject,
-        "detail": done.outcome.words or "",
-        "opened_at": done.finished_at,
-        "closed_at": None,
-    }
-    return insert_new(connection, alerts, [row]) == 1
 
 
 def _learn(connection: Connection, completions: Sequence[Completion]) -> None:

@@ -16,7 +16,7 @@ from connector.intercom.contact import Found
 from connector.intercom.outcome import Answer, ContactNotFound, Outcome, Unauthorized
 from connector.outbox.claim import LEFT_TO_START_MS, Claimed
 from connector.outbox.complete import Completion
-from connector.outbox.retry import Again, History, LookUp, Step, decide
+from connector.outbox.retry import Again, LookUp, Step, decide
 from connector.workspaces.store import Workspace
 
 
@@ -66,27 +66,28 @@ class Courier:
             raise AssertionError("only what was sent is looked up")
         found = await self.intercom.find_contacts(workspace.region, token, identifier)
         better = _better(found, identifier, delivery.contact, done.outcome)
-        step = self._step_after(found, better, done)
+        trouble = self._trouble(found)
         return replace(
             done,
-            step=step,
+            step=self._step_after(better, trouble, done),
             finished_at=self.now(),
             identifier=better,
             looked_up=found.answer if isinstance(found, Found) else found,
+            trouble=trouble,
         )
 
-    def _step_after(self, found: Found | Answer, better: Identifier | None, done: Completion) -> Step:
+    def _trouble(self, found: Found | Answer) -> Outcome | None:
+        """What kept the look-up from telling who has the identifier."""
+        if isinstance(found, Found):
+            return None
+        outcome = outcomes.read(found, now_ms=self.now())
+        return None if isinstance(outcome, ContactNotFound) else outcome
+
+    def _step_after(self, better: Identifier | None, trouble: Outcome | None, done: Completion) -> Step:
         if better is not None:
             return Again(self.now())
-        if isinstance(found, Answer):
-            trouble = outcomes.read(found, now_ms=self.now())
-            if not isinstance(trouble, ContactNotFound):
-                return decide(trouble, done.claimed.history, now_ms=self.now(), random=self.dice)
-        return decide(done.outcome, _asked(done.claimed.history), now_ms=self.now(), random=self.dice)
-
-
-def _asked(history: History) -> History:
-    return replace(history, lookups=history.lookups + 1)
+        asked = replace(done.claimed.history, lookups=done.claimed.history.lookups + 1)
+        return decide(trouble or done.outcome, asked, now_ms=self.now(), random=self.dice)
 
 
 def _better(

@@ -87,13 +87,7 @@ async def test_an_outage_that_outlasts_three_days_is_given_up_even_if_the_proces
     await die(world)
     while (await world.state(delivery))[0] == "due":
         world.now = max(world.now, (await world.queued(delivery))["due"])
-        await world.do(_close_breaker)
+        await world.reopen_lane()
         await world.deliver(UNAVAILABLE)
         assert len(await world.attempts(delivery)) < 500
     assert await world.state(delivery) == ("dead", "gave_up")
-
-
-def _close_breaker(connection) -> None:
-    from connector.database.tables import lanes
-
-    connection.execute(lanes.update().values(breaker_until=None, breaker_opened=0, breaker_failures=0, next_due=0))

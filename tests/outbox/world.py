@@ -154,6 +154,16 @@ class World:
         where = workspaces.c.id == (workspace_id or self.workspace_id)
         await self.do(lambda connection: connection.execute(sa.update(workspaces).where(where).values(mode=mode.value)))
 
+    async def change_workspace(self, **values: Any) -> None:
+        statement = sa.update(workspaces).where(workspaces.c.id == self.workspace_id).values(values)
+        await self.do(lambda connection: connection.execute(statement))
+
+    async def reopen_lane(self) -> None:
+        """Forget that the far side only failed."""
+        closed = {"breaker_failures": 0, "breaker_opened": 0, "breaker_until": None}
+        statement = sa.update(lanes).where(lanes.c.workspace_id == self.workspace_id).values(closed)
+        await self.do(lambda connection: connection.execute(statement))
+
     async def receive(
         self, key: str | None = None, *, at: int | None = None, workspace_id: int | None = None, **more: Any
     ) -> ReceivedEvent:
