@@ -37,7 +37,7 @@ def standings(connection: Connection, workspace_ids: Iterable[int]) -> dict[int,
 
 def _standing(row: RowMapping) -> Standing:
     mode = Mode(row["mode"])
-    if mode.stopped:
+    if mode.stopped and mode is not Mode.REMOVED:
         mode = Mode(row["mode_before"] or Mode.LIVE)
     listed = json.loads(row["settings"]).get("try_contacts", ()) if mode is Mode.TRYING else ()
     return Standing(mode, frozenset(str(value).casefold() for value in listed))
@@ -48,6 +48,8 @@ def ready(standing: Standing | None, contact: Sequence[Identifier]) -> tuple[Sta
     match standing:
         case None:
             return State.HELD, "unknown_workspace"
+        case Standing(Mode.REMOVED):
+            return State.HELD, "workspace_removed"
         case Standing(Mode.WATCHING):
             return State.HELD, "watching"
         case Standing(Mode.TRYING, listed) if not listed & {each.value.casefold() for each in contact}:

@@ -18,6 +18,7 @@ from tests.outbox.world import World, customer, email, event, leads, user
         (Mode.TRYING, ("held", "not_listed")),
         (Mode.PAUSED, ("due", None)),
         (Mode.NEEDS_REAUTHORIZATION, ("due", None)),
+        (Mode.REMOVED, ("held", "workspace_removed")),
     ],
 )
 async def test_each_mode_lets_a_delivery_go_or_holds_it(world: World, mode: Mode, state: tuple[str, str | None]):
@@ -25,7 +26,7 @@ async def test_each_mode_lets_a_delivery_go_or_holds_it(world: World, mode: Mode
     assert await world.state(await world.due()) == state
 
 
-@pytest.mark.parametrize("stopped", [Mode.PAUSED, Mode.NEEDS_REAUTHORIZATION, Mode.REMOVED])
+@pytest.mark.parametrize("stopped", [Mode.PAUSED, Mode.NEEDS_REAUTHORIZATION])
 async def test_in_a_stopped_workspace_the_mode_counts_that_it_returns_to(world: World, stopped: Mode):
     await world.add_workspace(2, stopped, mode_before="watching")
     (delivery,) = await world.map(event(), received=await world.receive(workspace_id=2))
