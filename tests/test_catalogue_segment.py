@@ -157,7 +157,6 @@ def cents(spec: dict[str, Any]) -> set[int]:
 
 def types_of(event: IntercomEvent) -> Mapping[str, MetadataType]:
     entry = next(entry for entry in shipped().entries if entry.id == event.mapping_id)
-    assert entry is not None
     return entry.types
 
 
