@@ -58,9 +58,9 @@ class Deployment:
         """Leave no process behind."""
         await asyncio.gather(*(each.kill() for each in self._processes))
 
-    def sender(self, path: str | None = None) -> Sender:
+    def sender(self, path: str | None = None, **more: Any) -> Sender:
         """A sender to the endpoint at `path`, or to the one that is there from the start."""
-        return Sender(lambda: self.address(path or self.path), SECRET)
+        return Sender(lambda: self.address(path or self.path), SECRET, **more)
 
     def address(self, path: str) -> str:
         """Where to post: the services take turns; where none is up, it is where the last one was."""
@@ -124,7 +124,7 @@ class Deployment:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SETTLES_WITHIN_S):
                 while _on_its_way(await self.json("status")):
-                    continue  # a command takes its time
+                    await asyncio.sleep(0.3)  # a command takes a processor, which others need
         return Books(read_ledger(self.ledger), await self._all("deliveries"), await self._all("events"))
 
     async def accepted(self, at_least: int) -> None:

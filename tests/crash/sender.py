@@ -22,7 +22,6 @@ from tests.signing import stripe_headers
 
 CONTACTS = 20
 """People that Intercom knows. Far fewer than events: many are of one contact and one second."""
-AT_ONCE = 16
 TIMEOUT = ClientTimeout(total=20)
 PATIENCE_S = 120.0
 """What the whole load may take, with all that is killed meanwhile."""
@@ -107,6 +106,7 @@ class Sender:
 
     address: Callable[[], str]
     secret: str
+    at_once: int = 16
     sent: dict[str, Webhook] = field(default_factory=dict)
     answered: dict[str, Webhook] = field(default_factory=dict)
     tries: Counter[int | None] = field(default_factory=Counter)
@@ -117,7 +117,7 @@ class Sender:
         """Send all of `load`, meanwhile do something else, and leave when each has been answered 200."""
         line = iter(load)
         async with asyncio.timeout(PATIENCE_S), ClientSession(timeout=TIMEOUT) as http, asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
+            for _ in range(self.at_once):
                 group.create_task(self._send_from(line, http))
             yield
 

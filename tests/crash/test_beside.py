@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -15,16 +16,24 @@ from tests.crash.sender import Fate, webhook, webhooks
 
 pytestmark = pytest.mark.crash
 
-LOAD = 400
+AT_ONCE = 4
+"""Webhooks on their way together: enough that the service always writes."""
+MANY = 5_000
 
 
 async def test_commands_write_beside_a_service_under_load(deployment: Deployment, tmp_path: Path) -> None:
     await deployment.start()
-    sender = deployment.sender()
-    async with sender.sending(webhooks(LOAD)), asyncio.TaskGroup() as operators:
-        adding = operators.create_task(_add_endpoints(deployment, 3))
-        operators.create_task(_rotate_and_watch(deployment))
-        operators.create_task(_replay_the_dead(deployment, 3))
+    sender = deployment.sender(at_once=AT_ONCE)
+    operators_at_work = asyncio.Event()
+    operators_at_work.set()
+    load = itertools.takewhile(lambda _: operators_at_work.is_set(), webhooks(MANY))
+    async with sender.sending(load):
+        async with asyncio.TaskGroup() as operators:
+            adding = operators.create_task(_add_endpoints(deployment, 3))
+            operators.create_task(_rotate_and_pause(deployment))
+            operators.create_task(_replay_the_dead(deployment, 3))
+        operators_at_work.clear()
+    assert len(sender.answered) < MANY, "the commands had to wait until the load was over"
     assert not sender.tries, "a webhook was turned away because of a command"
     assert mistakes(sender, await deployment.settled()) == []
 
@@ -35,7 +44,7 @@ async def test_commands_write_beside_a_service_under_load(deployment: Deployment
     sender.answered |= {each.invoice: replace(each, fate=Fate.ARRIVES) for each in dead}
     for number, path in enumerate(adding.result()):
         further = deployment.sender(path)
-        await further.send(webhook(LOAD + number))
+        await further.send(webhook(MANY + number))
         assert not further.tries, "the service has not heard of an endpoint that was added seconds ago"
         sender.answered |= further.answered
         sender.sent |= further.sent
@@ -52,7 +61,7 @@ async def _add_endpoints(deployment: Deployment, count: int) -> list[str]:
     return paths
 
 
-async def _rotate_and_watch(deployment: Deployment) -> None:
+async def _rotate_and_pause(deployment: Deployment) -> None:
     """A second secret for the endpoint in use, and a pause in which nothing is sent."""
     assert (await deployment.json("endpoints", "rotate", "1", "--signing-secret", "whsec_next"))["signing_secrets"] == 2
     for verb in ("pause", "resume"):
