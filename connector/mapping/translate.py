@@ -121,10 +121,11 @@ def _created_at(event: SourceEvent, entry: Entry, root: Root, context: Context) 
     if moment is None:
         context.note("created_at", "missing: the moment of receipt instead")
         return context.received_at
-    if not EARLIEST_EVENT <= moment <= context.received_at:
-        context.note("created_at", f"{int(moment)} is not between 2001 and its receipt: the moment of receipt instead")
+    second = int(moment)
+    if not EARLIEST_EVENT <= second <= context.received_at:
+        context.note("created_at", f"{second} is not between 2001 and its receipt: the moment of receipt instead")
         return context.received_at
-    return int(moment)
+    return second
 
 
 def _contact(entry: Entry, root: Root, context: Context) -> tuple[Identifier, ...]:
