@@ -13,7 +13,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Insert, Table, Update, bindparam
+from sqlalchemy import Connection, Insert, Table, Update, bindparam, column, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 Rows: TypeAlias = Sequence[dict[str, Any]]
@@ -22,22 +22,38 @@ Rows: TypeAlias = Sequence[dict[str, Any]]
 
 LONGEST_CHUNK = 128
 """Rows in one statement; times its columns this stays below SQLite's 32,766 parameters."""
+NAMED_AT_ONCE = 500
+"""Keys in one statement: both drivers take about 32,766 parameters, and a long list is planned anew each time."""
 
 
-def run_many(connection: Connection, statement: Insert | Update, rows: Rows) -> int:
-    """Run `statement` once for each of `rows`; how many rows it changed altogether.
+def parts(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """`keys` in runs that are short enough to be named in one statement."""
+    for start in range(0, len(keys), NAMED_AT_ONCE):
+        yield keys[start : start + NAMED_AT_ONCE]
+
+
+def run_many(connection: Connection, statement: Update, rows: Rows) -> None:
+    """Run `statement` once for each of `rows`.
 
     On SQLite the rows go to the driver as they are, because SQLAlchemy's handling of each value costs as much again as
-    the insert itself; and an insert takes many rows in one statement, because the driver takes the interpreter's lock
-    back after every one, which beside a busy event loop costs more than all the rest.
+    the update itself.
     """
-    if not rows:
-        return 0
-    if connection.dialect.name != "sqlite":
-        return connection.execute(statement, list(rows)).rowcount
-    if isinstance(statement, Insert):
+    if rows and connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_compiled(statement, 1).sql, list(rows))
+    elif rows:
+        connection.execute(statement, list(rows))
+
+
+def _run_insert(connection: Connection, statement: Insert, rows: Rows) -> int:
+    """Insert `rows`; how many rows that changed.
+
+    Many go in one statement. On SQLite, because the driver takes the interpreter's lock back after every one, which
+    beside a busy event loop costs more than all the rest. On PostgreSQL each column is one array: that is one
+    statement for any number of rows, and the only one that says how many there were.
+    """
+    if connection.dialect.name == "sqlite":
         return sum(_run_chunk(connection, statement, chunk) for chunk in _chunks(rows))
-    return connection.exec_driver_sql(_compiled(statement, 1).sql, list(rows)).rowcount
+    return connection.execute(statement, {name: [row[name] for row in rows] for name in rows[0]}).rowcount
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +87,7 @@ def insert_new(connection: Connection, table: Table, rows: Rows, *, key: Sequenc
     """Insert those of `rows` whose `key` (default: the primary key) is free; how many those were."""
     if not rows:
         return 0
-    return run_many(connection, _insert(table, connection.dialect.name, tuple(rows[0]), tuple(key), ()), rows)
+    return _run_insert(connection, _insert(table, connection.dialect.name, tuple(rows[0]), tuple(key), ()), rows)
 
 
 def upsert(
@@ -80,15 +96,14 @@ def upsert(
     """Insert `rows`; where the key is taken, set the columns `changes` to the new values."""
     if rows:
         statement = _insert(table, connection.dialect.name, tuple(rows[0]), tuple(key), tuple(changes))
-        run_many(connection, statement, rows)
+        _run_insert(connection, statement, rows)
 
 
 @cache
 def _insert(
     table: Table, dialect: str, columns: tuple[str, ...], key: tuple[str, ...], changes: tuple[str, ...]
 ) -> Insert:
-    insert = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
-    insert = insert.values({name: bindparam(name, type_=table.c[name].type) for name in columns})
+    insert = _values(table, columns) if dialect == "sqlite" else _arrays(table, columns)
     if key == ANY_KEY:
         return insert.on_conflict_do_nothing()
     taken = key or tuple(column.name for column in table.primary_key)
@@ -97,6 +112,16 @@ def _insert(
             index_elements=taken, set_={name: insert.excluded[name] for name in changes}
         )
     return insert.on_conflict_do_nothing(index_elements=taken)
+
+
+def _values(table: Table, columns: tuple[str, ...]) -> sqlite.Insert:
+    return sqlite.insert(table).values({name: bindparam(name, type_=table.c[name].type) for name in columns})
+
+
+def _arrays(table: Table, columns: tuple[str, ...]) -> postgresql.Insert:
+    arrays = [bindparam(name, type_=postgresql.ARRAY(table.c[name].type)) for name in columns]
+    rows = func.unnest(*arrays).table_valued(*(column(name, table.c[name].type) for name in columns))
+    return postgresql.insert(table).from_select(columns, select(rows.render_derived()))
 
 
 @cache

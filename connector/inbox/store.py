@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select, tuple_, update
 
-from connector.database.rows import insert_new, run_many
+from connector.database.rows import insert_new, parts, run_many
 from connector.database.tables import bodies, received_events
 from connector.events import Key, ReceivedState, SourceEvent, Trust, digest, display
 
@@ -67,11 +67,11 @@ def _without_repeats(connection: Connection, arrivals: Sequence[tuple[Key, Arriv
     """Those that were stored just now: the body of a repeat is not kept."""
     stored: dict[tuple[int, Key], int] = {}
     for workspace_id in {arrival.workspace_id for _, arrival in arrivals}:
-        keys = [key for key, arrival in arrivals if arrival.workspace_id == workspace_id]
-        query = select(received_events.c.key, received_events.c.received_at).where(
-            received_events.c.workspace_id == workspace_id, received_events.c.key.in_(keys)
-        )
-        stored |= {(workspace_id, row.key): row.received_at for row in connection.execute(query)}
+        for keys in parts([key for key, arrival in arrivals if arrival.workspace_id == workspace_id]):
+            query = select(received_events.c.key, received_events.c.received_at).where(
+                received_events.c.workspace_id == workspace_id, received_events.c.key.in_(keys)
+            )
+            stored |= {(workspace_id, row.key): row.received_at for row in connection.execute(query)}
     return [
         (key, arrival) for key, arrival in arrivals if stored.get((arrival.workspace_id, key)) == arrival.received_at
     ]

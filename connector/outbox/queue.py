@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, select, update
 
-from connector.database.rows import insert_new
+from connector.database.rows import insert_new, parts
 from connector.database.tables import attempts, deliveries, queue, wanted
 from connector.database.tables import lanes as lanes_table
 from connector.events import Identifier, Key
@@ -26,8 +26,6 @@ Id: TypeAlias = tuple[int, Key]
 
 LEASE_MS = 60_000
 """Longer than a call to Intercom can take (20 s) and the wait before it."""
-TOGETHER = 500
-"""Rows named in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +160,7 @@ def among(table: Table, column: str, ids: Iterable[Id]) -> Iterator[ColumnElemen
     for workspace_id, key in sorted(ids):
         keys.setdefault(workspace_id, []).append(key)
     for workspace_id, all_of_it in keys.items():
-        for start in range(0, len(all_of_it), TOGETHER):
-            some = all_of_it[start : start + TOGETHER]
+        for some in parts(all_of_it):
             yield and_(table.c.workspace_id == workspace_id, table.c[column].in_(some))
 
 

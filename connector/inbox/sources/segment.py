@@ -32,6 +32,8 @@ from connector.inbox.sources.source import (
 
 NAMED = {"track": "event", "page": "name", "screen": "name"}
 """The calls whose kind is told by a second field."""
+MOST_MESSAGES = 10_000
+"""In a batch. Segment sends 4,000 at most; half a million empty ones fit into a body, and would stop all else."""
 
 
 class _Message(msgspec.Struct, rename={"message_id": "messageId", "original_timestamp": "originalTimestamp"}):
@@ -77,6 +79,8 @@ def _batch(request: Request, credentials: Credentials) -> Accepted | Refused:
         return BAD_SIGNATURE
     if parts is None:
         return Accepted((unparseable("segment", request.body, "an array that breaks off"),))
+    if len(parts) > MOST_MESSAGES:
+        return Refused(413, "too_many_messages")
     # a secret that only the sender knows came with the whole request
     whole = covered.all or credentials.authorization is not None
     return Accepted(_messages(parts, whole=whole))
