@@ -7,6 +7,7 @@ What a caller *can* expect (a bad signature, a refused delivery, a skipped event
     ├── UsageError             a command was asked for something that is not there or not allowed
     ├── DatabaseError          the database cannot be used
     │   ├── Unavailable        ... for now: nothing was stored, the sender is to try again
+    │   │   └── Unstorable     ... for these values, however often they are tried
     │   └── Locked             ... because another service process owns it
     ├── SecretError            a ciphertext does not open: wrong key, or moved to another row
     └── ManifestError          app.json is not what it should be
@@ -33,6 +34,10 @@ class DatabaseError(ConnectorError):
 
 class Unavailable(DatabaseError):
     """Nothing was stored; the sender is to try again."""
+
+
+class Unstorable(Unavailable):
+    """The database does not take these values, and never will."""
 
 
 class Locked(DatabaseError):

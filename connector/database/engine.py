@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from connector.database.clock import Clock
 from connector.database.file_lock import OwnerLock, WriteLock
 from connector.database.group_commit import Apply, GroupCommit, Limits, Result, Row, Write, apply_all
-from connector.errors import DatabaseError, SettingsError, Unavailable
+from connector.errors import DatabaseError, SettingsError, Unavailable, Unstorable
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -59,11 +59,14 @@ class Database(ABC):
         """Run `work` in one write transaction; durable when this returns, undone when it raises."""
 
     async def write(self, apply: Apply[Row, Result], row: Row, *, size: int = 0, urgent: bool = False) -> Result:
-        """Write `row` together with whatever else waits; durable when this returns. Raises Unavailable."""
+        """Write `row` together with whatever else waits; durable when this returns.
+
+        Raises Unavailable, and of those Unstorable where it is of no use to try the row again.
+        """
         try:
             return await self.writer.write(apply, row, size=size, urgent=urgent)
         except (SQLAlchemyError, OSError) as error:
-            raise Unavailable(f"the database refused the row: {reason(error)}") from error
+            raise _refusal(error) from error
 
     @abstractmethod
     async def close(self) -> None:
@@ -156,7 +159,7 @@ class Postgres(Database):
             async with self._engine.begin() as connection:
                 return await connection.run_sync(work, *args, **kwargs)
         except (SQLAlchemyError, OSError) as error:
-            raise Unavailable(f"the database refused: {reason(error)}") from error
+            raise _refusal(error) from error
 
     async def follow_clock(self) -> None:
         """Set our schedule clock by the database's, so that all processes agree about leases."""
@@ -210,6 +213,14 @@ def _sqlite_path(url: URL) -> Path:
     if not path.parent.is_dir():
         raise SettingsError(f"CONNECTOR_DATABASE_URL: the folder {path.parent} does not exist")
     return path
+
+
+def _refusal(error: Exception) -> Unavailable:
+    """`error` as callers know it. SQLSTATE 22 is about values, 23 about rules that rows have to keep."""
+    about_the_row = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+    if isinstance(error, IntegrityError | DataError) or about_the_row[:2] in ("22", "23"):
+        return Unstorable(f"the database does not take the row: {reason(error)}")
+    return Unavailable(f"the database refused the row: {reason(error)}")
 
 
 def reason(error: BaseException) -> str:

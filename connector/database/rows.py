@@ -13,8 +13,9 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Insert, Table, Update, bindparam, column, func, select
+from sqlalchemy import Connection, Insert, String, Table, Text, Update, bindparam, column, func, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import TypeEngine
 
 Rows: TypeAlias = Sequence[dict[str, Any]]
 """Column name → value; int, str, bytes, float, bool or None, as the driver takes them."""
@@ -119,9 +120,14 @@ def _values(table: Table, columns: tuple[str, ...]) -> sqlite.Insert:
 
 
 def _arrays(table: Table, columns: tuple[str, ...]) -> postgresql.Insert:
-    arrays = [bindparam(name, type_=postgresql.ARRAY(table.c[name].type)) for name in columns]
+    arrays = [bindparam(name, type_=postgresql.ARRAY(_uncut(table.c[name].type))) for name in columns]
     rows = func.unnest(*arrays).table_valued(*(column(name, table.c[name].type) for name in columns))
     return postgresql.insert(table).from_select(columns, select(rows.render_derived()))
+
+
+def _uncut(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """A cast to varchar(255)[] would cut what is too long, where the column refuses it."""
+    return Text() if isinstance(type_, String) else type_
 
 
 @cache

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any
 
 from aiohttp import ClientSession
 from pydantic import SecretStr
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, make_url, update
 
 from connector.database.engine import open_database
 from connector.database.migrate import migrate
@@ -111,6 +112,12 @@ class Deployment:
             await database.transact(_let_leases_run_out)
         finally:
             await database.close()
+
+    def integrity(self) -> str:
+        """What SQLite says of its file: ok."""
+        database = str(make_url(self.env["CONNECTOR_DATABASE_URL"]).database)
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
 
     async def sandbox(self, method: str, path: str, **body: Any) -> Any:
         """Something of the sandbox's control plane."""

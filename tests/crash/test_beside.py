@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import sqlite3
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +19,7 @@ AT_ONCE = 4
 MANY = 5_000
 
 
-async def test_commands_write_beside_a_service_under_load(deployment: Deployment, tmp_path: Path) -> None:
+async def test_commands_write_beside_a_service_under_load(deployment: Deployment) -> None:
     await deployment.start()
     sender = deployment.sender(at_once=AT_ONCE)
     operators_at_work = asyncio.Event()
@@ -49,7 +47,7 @@ async def test_commands_write_beside_a_service_under_load(deployment: Deployment
         sender.answered |= further.answered
         sender.sent |= further.sent
     assert mistakes(sender, await deployment.settled()) == []
-    assert _integrity(tmp_path / "connector.db") == "ok"
+    assert deployment.integrity() == "ok"
 
 
 async def _add_endpoints(deployment: Deployment, count: int) -> list[str]:
@@ -73,8 +71,3 @@ async def _replay_the_dead(deployment: Deployment, times: int) -> None:
     for _ in range(times):
         items = (await deployment.json("deliveries", "replay", "--state", "dead"))["items"]
         assert all(item["done"] for item in items)
-
-
-def _integrity(database: Path) -> str:
-    with sqlite3.connect(database) as connection:
-        return str(connection.execute("PRAGMA integrity_check").fetchone()[0])

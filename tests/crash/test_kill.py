@@ -25,6 +25,7 @@ async def test_what_was_answered_200_survives_kill_9(deployment: Deployment) -> 
     await _send_and_kill(sender, deployment)
     await sender.send(webhook(LOAD))
     assert mistakes(sender, await deployment.settled(), deaths=deployment.deaths) == []
+    assert deployment.integrity() == "ok"
 
 
 async def test_what_was_answered_200_survives_kill_9_of_one_of_two_and_then_of_both(
