@@ -169,7 +169,8 @@ def became(name: str, *, like: str | None = None, without: str | None = None) ->
         "timestamp": "2026-09-02T12:07:15.650Z",
         "receivedAt": "2026-09-02T12:07:16.290Z",
         "properties": said,
-        "context": COMMON | nested({path: f"{path}@example.com" for path in spec.get("context", {}) if path != "traits"}),
+        "context": COMMON
+        | nested({path: f"{path}@example.com" for path in spec.get("context", {}) if path != "traits"}),
     }
     event = SourceEvent("segment", "m-1", f"track {name}", b"")
     for entry in everything().select("segment", event.type):
