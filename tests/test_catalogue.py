@@ -107,6 +107,6 @@ def test_the_readme_shows_how_to_turn_an_entry_on_and_off(tmp_path: Path) -> Non
 
 def test_every_payload_is_an_example_or_says_who_is_who() -> None:
     shown = {Path(ran.entry.place.file).parent / ran.payload for ran in examples()}
-    for path in sorted(shipped_folder().glob("*/payloads/*.json")):
+    for path in sorted(shipped_folder().glob("*/payloads/**/*.json")):
         what = path.stem.split("-", 1)[1]
         assert path in shown or what.startswith(TEACHES_WHO_IS_WHO), path.name

@@ -1,5 +1,5 @@
-"""What customers do, as the sequences of webhooks that Stripe sends about it: one event for each fact, with the catalogue
-as it is shipped; and what the entries that are off would add."""
+"""What customers do, as the sequences of webhooks that Stripe sends about it: one event for each fact, with the
+catalogue as it is shipped; and what the entries that are off would add."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ RENAMED = {
     "Video Content Playing": "played-video-content",
     "Video Ad Playing": "played-video-ad",
 }
-"""What is not just turned round: an account adds a user, not an account user; a copilot's plain names are many applications' own, and `Playing` is no past tense."""
+"""What is not just turned round: an account adds a user, not an account user; a copilot's plain names are many
+applications' own, and `Playing` is no past tense."""
 COMMON = {
     "device": {"name": "iPhone", "model": "iPhone17,1"},
     "os": {"name": "iOS", "version": "26.1"},

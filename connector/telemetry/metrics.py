@@ -65,6 +65,9 @@ class Metrics:
         )
         self._refused = self._counter("webhooks_refused", "Webhooks not answered 200.", "source", "status", "why")
         self._mapped = self._counter("events_mapped", "Events by the state they reached.", "source", "state")
+        self._untested = self._counter(
+            "unknown_api_version_events", "Mapped events of an API version newer than those tested.", "source", "why"
+        )
         self._made = self._counter("deliveries_made", "Deliveries that events became.", "source")
         self._attempts = self._counter("attempts", "Attempts at Intercom.", "outcome", "step")
         self._call = self._histogram("attempt_seconds", "Duration of one attempt.", _CALL_S, "outcome")
@@ -87,6 +90,8 @@ class Metrics:
             case EventMapped():
                 self._mapped.of(fact.source, fact.state).inc()
                 self._made.of(fact.source).inc(len(fact.deliveries))
+                if fact.untested_version is not None:
+                    self._untested.of(fact.source, fact.untested_version).inc()
             case AttemptMade():
                 self._count_attempt(fact)
             case WorkspaceStopped():
