@@ -15,10 +15,9 @@ from types import TracebackType
 
 from connector.errors import Locked
 
-
 _flock = ctypes.PyDLL(None).flock
-"""flock(2) without giving up the interpreter's lock: beside a busy event loop `fcntl.flock` waits half a millisecond for
-it after each call, which is four times a commit."""
+"""flock(2) without giving up the interpreter's lock: beside a busy event loop `fcntl.flock` waits half a millisecond
+for it after each call, which is four times a commit."""
 
 
 def _lock(file: int) -> None:
