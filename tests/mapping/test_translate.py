@@ -199,10 +199,20 @@ def test_an_objects_fields_that_are_one_key_to_intercom_are_taken_over_once(tmp_
         tmp_path,
         "segment",
     )
-    fields = {"tier": "Pro", "Plan": "Free", "a.b": 1, "a$b": 2, "A_B": 3, " ": 4, "k" * 150: 5, "k" * 101: 6}
+    fields = {
+        "tier": "Pro",
+        "Plan": "Free",
+        "a.b": 1,
+        "a$b": 2,
+        "A_B": 3,
+        " ": 4,
+        "k" * 150: 5,
+        "k" * 101: 6,
+        "c\\d": 7,
+    }
     became = translated(entry, {"event": "Noted", "properties": fields})
     assert isinstance(became, IntercomEvent)
-    assert became.metadata == {"plan": "Pro", "tier": "Pro", "a_b": 1, "k" * 100: 5}
+    assert became.metadata == {"plan": "Pro", "tier": "Pro", "a_b": 1, "k" * 100: 5, "c_d": 7}
     said = [note.partition(":")[0] for note in became.notes if note.endswith("the event has this key already")]
     assert said == ["Plan", "a_b", "A_B", "k" * 100]
 
