@@ -16,7 +16,7 @@ REACHES = {
     "received-fraud-warning": "tom.reyes@example.net",
     "removed-payment-method": "su_1090",
 }
-"""Whom the events of the story are about: Amara, by her invoice and her charge; Tom, a guest; Diego, whose card it was."""
+"""Whom they are about: Amara, by her invoice and by her charge; Tom, a guest; Diego, whose card it was."""
 
 
 async def test_what_an_operator_turns_on_reaches_whom_it_happened_to(
