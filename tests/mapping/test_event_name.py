@@ -24,7 +24,10 @@ stopped subscribed succeeded switched took tracked transferred unlinked unsubscr
 viewed voided waited watched went withdrew won wrote
 uninstalled resubscribed overcharged unarchived backgrounded foregrounded underfunded
 """
-NOT_PAST = "account invoice order pay paying payment customer happy annual free late next plan seat team trial user discount report recent unit"
+NOT_PAST = """
+account invoice order pay paying payment customer happy annual free late next plan seat team trial user discount
+report recent unit
+"""
 
 
 @pytest.mark.parametrize("verb", PAST.split())
