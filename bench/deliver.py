@@ -134,7 +134,9 @@ async def bare(url: str, count: int) -> float:
 @asynccontextmanager
 async def stub() -> AsyncIterator[str]:
     """The address of a stub that allows any number of calls."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.client", "stub", stdin=PIPE, stdout=PIPE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.client", "stub", stdin=PIPE, stdout=PIPE
+    )
     assert process.stdin is not None
     assert process.stdout is not None
     try:

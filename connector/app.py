@@ -130,6 +130,7 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
 
 def tell_all(logs: Logs, metrics: Metrics) -> Tell:
     """Both sinks of facts as one."""
+
     def tell(fact: Fact) -> None:
         metrics.count(fact)
         logs.tell(fact)

@@ -18,7 +18,8 @@ from connector.events import Key
 from connector.outbox import lanes, queue
 from connector.outbox.bell import Bell
 from connector.outbox.claim import Claimed, claim
-from connector.outbox.complete import Completed, Completion, complete
+from connector.outbox.complete import Completed, complete
+from connector.outbox.completion import Completion
 from connector.outbox.deliver import Courier
 from connector.outbox.retry import Done, StopName, StopWorkspace
 from connector.telemetry.facts import AlertOpened, AttemptMade, StageFailed, Tell, WorkspaceStopped

@@ -24,7 +24,8 @@ from connector.intercom.contact import Contact, Found
 from connector.intercom.outcome import Answer
 from connector.outbox import history
 from connector.outbox.claim import Claimed, claim
-from connector.outbox.complete import Completed, Completion, complete
+from connector.outbox.complete import Completed, complete
+from connector.outbox.completion import Completion
 from connector.outbox.deliver import Courier
 from connector.outbox.delivery import Delivery
 from connector.outbox.enqueue import Stored, enqueue
