@@ -1,4 +1,4 @@
-"""Several equal processes on one PostgreSQL: `serve --processes`, a killed one's work, an orderly end, and SQLite's no."""
+"""Several equal processes on one PostgreSQL: `serve --processes`, a killed one's work, and an orderly end."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.crash.deployment import Deployment, deployed
+from tests.crash.deployment import Deployment
 from tests.crash.oracle import mistakes
+from tests.crash.processes import run
 from tests.crash.sender import webhooks
 
 pytestmark = pytest.mark.crash
@@ -23,12 +23,6 @@ FREE_WITHIN_S = 10.0
 """What a killed process held is another's by then."""
 SLACK_S = 8.0
 """For a machine that is busy with other tests."""
-
-
-@pytest.fixture
-async def postgres_deployment(tmp_path: Path, postgres_url: str) -> AsyncIterator[Deployment]:
-    async with deployed(tmp_path, postgres_url) as made:
-        yield made
 
 
 def children(pid: int) -> list[int]:
@@ -111,6 +105,7 @@ async def test_one_that_was_stopped_and_goes_on_sends_nothing_twice(postgres_dep
 
 
 async def test_a_first_process_that_cannot_start_ends_them_all(postgres_deployment: Deployment):
-    result = await postgres_deployment.command("serve", "--port", "0", "--processes", "2", CONNECTOR_MAPPINGS_DIR="/no")
+    env = {**postgres_deployment.env, "CONNECTOR_MAPPINGS_DIR": "/no"}
+    result = await run("serve", "--port", "0", "--processes", "2", env=env)
     assert result.status == 1
     assert "/no" in result.err
