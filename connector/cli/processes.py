@@ -1,8 +1,8 @@
 """Several service processes on one machine: a parent that holds the listening socket, and children that serve it.
 
 A child that dies is started again; its connections in waiting are the others' to take, because all share one socket.
-Signals go on to the children. A child whose parent is gone stops by itself: it holds the end of a pipe whose other end
-only the parent has.
+Signals go on to the children. Each has one end of a line to the parent: by it a child says that it serves, and by its
+end a child knows that the parent is gone, and stops.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from dataclasses import dataclass, field
 from connector.errors import SettingsError
 from connector.telemetry.logs import Logs, Words
 
-STARTED_S = 5.0
-"""A child that ends sooner than this has not run: none is started again at once, and if none has ever run, all end."""
-LONGEST_PAUSE_S = 30.0
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+"""Before a child is started again: longer each time that it has not lived for a minute."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -54,16 +53,22 @@ class Supervisor:
 
     async def run(self) -> int:
         """Until told to stop, or until it turns out that no child can run; the exit status."""
-        theirs, mine = os.pipe()
+        theirs, mine = socket.socketpair()
         loop = asyncio.get_running_loop()
+        loop.add_reader(mine, self._one_serves, mine)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._pass_on, number)
         try:
-            await asyncio.gather(*(self._keep_one(theirs) for _ in range(self.count)))
+            await asyncio.gather(*(self._keep_one(theirs.fileno()) for _ in range(self.count)))
         finally:
-            os.close(mine)
-            os.close(theirs)
+            loop.remove_reader(mine)
+            mine.close()
+            theirs.close()
         return self._failed
+
+    def _one_serves(self, line: socket.socket) -> None:
+        line.recv(64)
+        self._has_run = True
 
     def _pass_on(self, number: int) -> None:
         """Let the children have a signal; a second one to stop ends them at once, as it would a single process."""
@@ -75,26 +80,25 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 child.send_signal(number)
 
-    async def _keep_one(self, lifeline: int) -> None:
-        pause = 0.5
+    async def _keep_one(self, line: int) -> None:
+        pause = SHORTEST_PAUSE_S
         while not self._stopping:
             began = time.monotonic()
-            status = await self._run_one(lifeline)
+            status = await self._run_one(line)
             if self._stopping:
                 self._failed = self._failed or max(0, status)
                 return
-            ran = time.monotonic() - began > STARTED_S
-            self._has_run = self._has_run or ran
             if not self._has_run and status > 0:  # it said why; so would all the others
                 self._failed, self._stopping = status, True
                 self._send(signal.SIGTERM)
                 return
             self.logs.line(Words(40, "process ended", {"status": status}))
-            pause = 0.5 if ran else min(LONGEST_PAUSE_S, 2 * pause)
             await asyncio.sleep(pause)
+            lasted = time.monotonic() - began > 60
+            pause = SHORTEST_PAUSE_S if lasted else min(LONGEST_PAUSE_S, 2 * pause)
 
-    async def _run_one(self, lifeline: int) -> int:
-        descriptors = (self.shared.fileno(), lifeline)
+    async def _run_one(self, line: int) -> int:
+        descriptors = (self.shared.fileno(), line)
         child = await asyncio.create_subprocess_exec(
             *self.command, *(str(each) for each in descriptors), pass_fds=descriptors, start_new_session=True
         )
@@ -112,12 +116,13 @@ def child_command(options: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "connector", "serve", *options, "--shared"]
 
 
-def stop_with_parent(lifeline: int) -> None:
-    """Stop this process, as SIGTERM would, when the parent has gone; to be called inside the event loop."""
+def in_line_with_parent(line: int) -> None:
+    """Tell the parent that this process serves, and stop, as SIGTERM would, when it has gone; inside the event loop."""
 
     def gone() -> None:
-        loop.remove_reader(lifeline)
+        loop.remove_reader(line)
         os.kill(os.getpid(), signal.SIGTERM)
 
     loop = asyncio.get_running_loop()
-    loop.add_reader(lifeline, gone)
+    loop.add_reader(line, gone)
+    os.write(line, b"\n")

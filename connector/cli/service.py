@@ -140,7 +140,7 @@ async def _until_stopped(
     import socket
 
     from connector.app import listening, service, until_told_to_stop
-    from connector.cli.processes import stop_with_parent
+    from connector.cli.processes import in_line_with_parent
     from connector.telemetry.logs import Words, start
 
     logs = start(settings.log_format, settings.log_level)
@@ -152,7 +152,7 @@ async def _until_stopped(
             where = await stack.enter_async_context(listening(running, settings.host, settings.port, ours))
             doing["url"] = where.url
         if shared:
-            stop_with_parent(shared[1])
+            in_line_with_parent(shared[1])
         told_to_stop = asyncio.create_task(until_told_to_stop(running.mappings, running.tell))
         await asyncio.sleep(0)  # who reads that it runs may tell it to stop: by now it listens for that
         logs.line(Words(logging.INFO, "running", doing))

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -20,9 +19,7 @@ pytestmark = pytest.mark.crash
 
 LOAD = 120
 FREE_WITHIN_S = 10.0
-"""What a killed process held is another's by then."""
-SLACK_S = 8.0
-"""For a machine that is busy with other tests."""
+"""What a process without a sign of life held is another's by then."""
 
 
 def children(pid: int) -> list[int]:
@@ -72,8 +69,8 @@ async def test_children_do_not_outlive_a_killed_parent(postgres_deployment: Depl
     await gone(orphans, within_s=40)
 
 
-async def test_what_a_killed_process_was_trying_is_anothers_within_ten_seconds(postgres_deployment: Deployment):
-    """Its leases last for a minute: without a sign of life they are void long before."""
+async def test_what_a_killed_process_was_trying_is_anothers_long_before_its_leases_end(postgres_deployment: Deployment):
+    """They last for a minute, which `settled` does not wait for: without a sign of life they are void in ten seconds."""
     deployment = postgres_deployment
     await deployment.sandbox("POST", "faults", kind="slow", delay=30.0, times=20)
     await deployment.start()
@@ -83,10 +80,7 @@ async def test_what_a_killed_process_was_trying_is_anothers_within_ten_seconds(p
     await deployment.kill()
     await deployment.sandbox("DELETE", "faults")
     await deployment.start()
-    began = time.monotonic()
-    books = await deployment.settled()
-    assert time.monotonic() - began < FREE_WITHIN_S + SLACK_S
-    assert mistakes(sender, books) == []
+    assert mistakes(sender, await deployment.settled()) == []
 
 
 async def test_one_that_was_stopped_and_goes_on_sends_nothing_twice(postgres_deployment: Deployment):
