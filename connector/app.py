@@ -161,7 +161,14 @@ async def _working(running: Service, received: Bell, queued: Bell) -> AsyncItera
             received,
             queued,
         )
-        worker = Worker(running.database, running.directory, _courier(running, session), running.tell, queued)
+        worker = Worker(
+            running.database,
+            running.directory,
+            _courier(running, session),
+            running.tell,
+            queued,
+            max_age_ms=running.settings.max_age * 3_600_000,
+        )
         running.metrics.gauge("deliveries_in_flight", "Deliveries being tried now.", lambda: worker.in_flight)
         loops = [
             asyncio.create_task(_loop(name, each, running.tell))

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Connection, Integer, RowMapping, bindparam, c
 
 from connector.database.tables import deliveries, queue, received_events
 from connector.events import Key
-from connector.outbox import lanes
+from connector.outbox import gate, lanes
 from connector.outbox import queue as queue_sql
 from connector.outbox.delivery import Delivery, State, from_row
 from connector.outbox.lanes import Lane
@@ -44,22 +44,37 @@ class Claimed:
         return runs_alone(self.history)
 
 
-def claim(connection: Connection, *, holder: Key, now: int, room: int, suspects: bool = True) -> list[Claimed]:
-    """Up to `room` deliveries to try now, fairly from all lanes that are due; without `suspects`, none of those."""
+def claim(
+    connection: Connection, *, holder: Key, now: int, room: int, suspects: bool = True, max_age_ms: int | None = None
+) -> list[Claimed]:
+    """Up to `room` deliveries to try now, fairly from all lanes that are due; without `suspects`, none of those.
+
+    What may not go out (`gate`) is held instead.
+    """
     claimed: list[Claimed] = []
     due = lanes.due(connection, holder=holder, now=now, limit=min(LANES_AT_ONCE, room))
     for place, lane in enumerate(due):
         share = (room - len(claimed)) // (len(due) - place)  # of what those before it have left over
-        claimed += _claim_from(connection, lane, holder=holder, now=now, room=share, suspects=suspects)
+        claimed += _claim_from(
+            connection, lane, holder=holder, now=now, room=share, suspects=suspects, max_age_ms=max_age_ms
+        )
         suspects = suspects and not any(each.suspect for each in claimed)
     return claimed
 
 
 def _claim_from(
-    connection: Connection, lane: Lane, *, holder: Key, now: int, room: int, suspects: bool
+    connection: Connection,
+    lane: Lane,
+    *,
+    holder: Key,
+    now: int,
+    room: int,
+    suspects: bool,
+    max_age_ms: int | None,
 ) -> list[Claimed]:
     admitted = lane.breaker.admits(min(room, lane.budget.available(now)), now)
     rows = _due_rows(connection, lane.workspace_id, now, admitted, suspects=suspects) if admitted else []
+    rows = gate.hold_back(connection, lane.workspace_id, rows, now=now, max_age_ms=max_age_ms)
     rows = _alone(_without_killers(connection, rows, now))
     queue_sql.note_interrupted(connection, [_id(row) for row in rows if row["claims"]])
     lease_id, until = secrets.token_bytes(16), now + LEASE_MS
@@ -85,7 +100,7 @@ def _due_rows(
 
 _DELIVERY = [column for column in deliveries.c if column.name != "workspace_id"]
 _DUE = (
-    select(queue, *_DELIVERY, received_events.c.received_at)
+    select(queue, *_DELIVERY, received_events.c.received_at, received_events.c.occurred_at)
     .join(
         deliveries,
         (deliveries.c.workspace_id == queue.c.workspace_id) & (deliveries.c.id == queue.c.delivery_id),

@@ -30,7 +30,7 @@ LOOK_UP_S = 1.0
 
 @dataclass
 class Worker:
-    """Delivers for all workspaces; `concurrency` calls at once."""
+    """Delivers for all workspaces; `concurrency` calls at once, and nothing for the first time after `max_age_ms`."""
 
     database: Database
     directory: Directory
@@ -38,6 +38,7 @@ class Worker:
     tell: Tell
     bell: Bell
     concurrency: int = CONCURRENCY
+    max_age_ms: int | None = None
     holder: Key = field(default_factory=lambda: secrets.token_bytes(16))
     _backlog: bool = False
     """Whether more was due, at the last claim, than was claimed."""
@@ -81,7 +82,9 @@ class Worker:
         if room <= 0:
             return [], None
         now = self.database.clock.now()
-        claimed = claim(connection, holder=self.holder, now=now, room=room, suspects=suspects)
+        claimed = claim(
+            connection, holder=self.holder, now=now, room=room, suspects=suspects, max_age_ms=self.max_age_ms
+        )
         next_due = lanes.next_due(connection, holder=self.holder)
         self._backlog = room == len(claimed) or (next_due is not None and next_due < now + LOOK_UP_S * 1000)
         return claimed, next_due
