@@ -167,7 +167,7 @@ async def _working(running: Service, received: Bell, queued: Bell) -> AsyncItera
             _courier(running, session),
             running.tell,
             queued,
-            max_age_ms=running.settings.max_age * 3_600_000,
+            max_age_ms=running.settings.max_age_ms,
         )
         running.metrics.gauge("deliveries_in_flight", "Deliveries being tried now.", lambda: worker.in_flight)
         loops = [

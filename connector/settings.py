@@ -91,10 +91,10 @@ class Settings(BaseSettings):
     )
     max_age: int = Field(
         default=72,
-        ge=1,
+        ge=0,
         le=87_600,
         description="Hours after which an event that was not sent yet is held as `too_old` until an operator releases "
-        "it: a late event can set off automatic messages.",
+        "it: a late event can set off automatic messages. 0 sends events of any age.",
     )
     keep_bodies_days: int = Field(
         default=30, ge=1, le=3_650, description="Days for which the bytes of received events are kept."
@@ -141,6 +141,11 @@ class Settings(BaseSettings):
         if value < int(info.data.get("keep_bodies_days", 0)):
             raise ValueError("is less than CONNECTOR_KEEP_BODIES_DAYS")
         return value
+
+    @property
+    def max_age_ms(self) -> int | None:
+        """The age from which an event is too old to be sent unasked; None is never."""
+        return self.max_age * 3_600_000 or None
 
     @property
     def public_url(self) -> str:
