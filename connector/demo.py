@@ -74,7 +74,10 @@ async def run(
         async with Sandbox(SandboxSettings(workspaces=(workspace,))) as sandbox:
             settings = Settings(
                 max_age=0,  # its webhooks tell of days long past
-                database_url=f"sqlite:///{folder}/demo.db", intercom_api_url=sandbox.url, host="127.0.0.1", port=port
+                database_url=f"sqlite:///{folder}/demo.db",
+                intercom_api_url=sandbox.url,
+                host="127.0.0.1",
+                port=port,
             )
             async with (
                 app.service(settings, logs=logs) as service,

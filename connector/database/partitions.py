@@ -70,6 +70,12 @@ def lacking(connection: Connection, now: int) -> list[Partition]:
     return [each for each in wanted(now) if each.begins is not None and each.begins >= covered]
 
 
+def lock(connection: Connection, partition: Partition) -> None:
+    """Keep everybody out of a partition until this transaction ends."""
+    _wait_shortly(connection)
+    connection.execute(text(f"LOCK TABLE {partition.name} IN ACCESS EXCLUSIVE MODE"))
+
+
 def drop(connection: Connection, partition: Partition) -> None:
     """Drop a partition with all that is in it."""
     _wait_shortly(connection)

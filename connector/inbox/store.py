@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, func, select, tuple_, update
 
 from connector.database.rows import insert_new, parts, run_many
 from connector.database.tables import bodies, received_events
@@ -254,6 +254,11 @@ def page(connection: Connection, wanted: Filter, *, limit: int) -> list[Received
             query = query.where(column == value)
     if wanted.before is not None:
         query = query.where(tuple_(columns.received_at, columns.key) < wanted.before)
+    return [_received(row) for row in connection.execute(query).mappings()]
+
+
+def found_among(connection: Connection, query: Select[Any]) -> list[ReceivedEvent]:
+    """The rows of `received_events` that `query` finds, as values."""
     return [_received(row) for row in connection.execute(query).mappings()]
 
 
