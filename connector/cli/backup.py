@@ -57,7 +57,8 @@ def _saved(settings: Settings, draft: Path, *, keys: bool) -> tuple[Manifest, st
     """What was saved into `draft`, and what to do about what was not."""
     import asyncio
 
-    from connector import __version__
+    from importlib.metadata import version as version_of
+
     from connector.database import backup as backups
     from connector.database.clock import wall
     from connector.database.engine import parse_url
@@ -78,7 +79,7 @@ def _saved(settings: Settings, draft: Path, *, keys: bool) -> tuple[Manifest, st
     there = copy.exists()
     return backups.Manifest(
         made_at=made_at,
-        version=__version__,
+        version=version_of("connector"),
         database=url.get_backend_name(),
         revision=revision,
         file=copy.name if there else None,

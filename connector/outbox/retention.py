@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from connector.database import partitions, ticks
 from connector.database.engine import Database
+from connector.database.partitions import Partition
 from connector.errors import Unavailable
 from connector.outbox import prune
 from connector.outbox.prune import FIRST, Place
@@ -189,7 +190,7 @@ class Retention:
         return True
 
 
-def _drop_unneeded(connection: Connection, partition: partitions.Partition) -> None:
+def _drop_unneeded(connection: Connection, partition: Partition) -> None:
     """Looked at once more under the lock: an event may have been replayed since."""
     partitions.lock(connection, partition)
     if prune.holds_needed(connection, partition):

@@ -42,9 +42,8 @@ def _received(received: ReceivedEvent | None, body_kept: bool) -> Iterator[str]:
         return
     mode = "" if received.livemode else ", in test mode"
     version = f", API version {received.api_version}" if received.api_version else ""
-    yield f"Received {at(received.received_at)}: {received.type} ({received.external_key}) of {received.source}" + (
-        f"{mode}{version}."
-    )
+    name = f"{received.type} ({received.external_key})"
+    yield f"Received {at(received.received_at)}: {name} of {received.source}{mode}{version}."
     yield f"Verified: {VERIFIED[received.trust]}."
     if received.occurred_at is not None:
         late = received.received_at // 1000 - received.occurred_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def _given(tree: ast.AST) -> Iterator[str]:
                     yield from _text(keyword.value)
         if isinstance(node, ast.Tuple | ast.Call):
             parts = node.elts if isinstance(node, ast.Tuple) else node.args
-            for state, reason in zip(parts, parts[1:], strict=False):
+            for state, reason in itertools.pairwise(parts):
                 if _is_state(state):
                     yield from _text(reason)
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in NAMES:
