@@ -108,7 +108,7 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
     """Open everything; with `work`, map and deliver too. Raises ConnectorError where something is not right."""
     vault, mappings = load_vault(settings), Mappings.load(settings)
     metrics = Metrics()
-    tell = _tell_all(logs, metrics)
+    tell = tell_all(logs, metrics)
     database = await open_database(settings.database_url, owner=True)
     try:
         await migrate(database)
@@ -129,7 +129,9 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
         await database.close()
 
 
-def _tell_all(logs: Logs, metrics: Metrics) -> Tell:
+def tell_all(logs: Logs, metrics: Metrics) -> Tell:
+    """Both sinks of facts as one."""
+
     def tell(fact: Fact) -> None:
         metrics.count(fact)
         logs.tell(fact)

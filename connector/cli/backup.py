@@ -56,7 +56,6 @@ def backup(
 def _saved(settings: Settings, draft: Path, *, keys: bool) -> tuple[Manifest, str | None]:
     """What was saved into `draft`, and what to do about what was not."""
     import asyncio
-
     from importlib.metadata import version as version_of
 
     from connector.database import backup as backups
@@ -245,14 +244,14 @@ async def _require_free(settings: Settings, *, force: bool) -> None:
         )
         return int(connection.scalar(text(query)) or 0)
 
-    def rows(connection: Connection) -> int:
-        return int(connection.scalar(text("SELECT count(*) FROM workspaces")) or 0)
+    def is_used(connection: Connection) -> bool:
+        return bool(connection.scalar(text("SELECT count(*) FROM workspaces")))
 
     database = await open_database(settings.database_url)
     try:
         if busy := await database.read(others):
             raise UsageError(f"{busy} connections of a connector are open on this database: stop it first")
-        if not force and await current_revision(database) is not None and await database.read(rows):
+        if not force and await current_revision(database) is not None and await database.read(is_used):
             raise UsageError("the database has something in it: --force replaces it")
     finally:
         await database.close()

@@ -178,7 +178,8 @@ async def _would_become(session: Session, selection: EventSelection, manner: Man
     from connector.cli.todays import options_of
     from connector.outbox.rehearsal import rehearse
 
-    catalog, items = todays_catalog(session.settings), []
+    catalog = todays_catalog(session.settings)
+    items: list[Mapping[str, Any]] = []
     first = Manner(limit=min(manner.limit or SHOWN_IN_DRY_RUN, SHOWN_IN_DRY_RUN))
     async for page in _pages(session, selection, first):
         for event in page:

@@ -59,7 +59,8 @@ def make(connection: Connection, partition: Partition) -> None:
     """Make a partition. It is filled with its index first and attached then, which locks nobody out."""
     _wait_shortly(connection)
     name, begins, ends = partition.name, partition.begins, partition.ends
-    connection.execute(text(f"CREATE TABLE {name} (LIKE bodies INCLUDING ALL)"))
+    kept_as_they_came = "toast_tuple_target = 8160"  # see migration 0002
+    connection.execute(text(f"CREATE TABLE {name} (LIKE bodies INCLUDING ALL) WITH ({kept_as_they_came})"))
     bounds = f"FOR VALUES FROM ({'MINVALUE' if begins is None else begins}) TO ({ends})"
     connection.execute(text(f"ALTER TABLE bodies ATTACH PARTITION {name} {bounds}"))
 

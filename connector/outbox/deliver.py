@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 from connector.events import Identifier, IdentifierKind
 from connector.intercom import outcome as outcomes
-from connector.intercom.client import IntercomClient, event_body
+from connector.intercom.client import IntercomClient, event_body_around
 from connector.intercom.contact import Found
 from connector.intercom.outcome import Answer, ContactNotFound, Outcome, Unauthorized
 from connector.outbox.claim import LEFT_TO_START_MS, Claimed
-from connector.outbox.complete import Completion
+from connector.outbox.completion import Completion
 from connector.outbox.retry import Again, LookUp, Step, decide
 from connector.workspaces.store import Workspace
 
@@ -36,7 +36,7 @@ class Courier:
         delivery = claimed.delivery
         if delivery.identifier is None or workspace.token is None:
             return self._untried(claimed, workspace, started)
-        body = event_body(delivery.name, delivery.created_at, delivery.identifier, delivery.metadata)
+        body = event_body_around(delivery.name, delivery.created_at, delivery.identifier, delivery.metadata_json)
         answer = await self.intercom.submit_event(workspace.region, workspace.token, body)
         outcome = outcomes.read(answer, now_ms=self.now())
         step = decide(outcome, claimed.history, now_ms=self.now(), random=self.dice)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from connector.database.tables import deliveries
 from connector.events import Identifier
@@ -127,7 +127,7 @@ def read(connection: Connection, workspace_id: int, mode: Mode, *, now: int, mat
 def people(connection: Connection, workspace_id: int, *, limit: int = PEOPLE) -> list[Person]:
     """The last distinct customers that deliveries were made for, the latest first."""
     columns = deliveries.c
-    rows = []
+    rows: list[RowMapping] = []
     for state in State:
         query = select(deliveries).where(columns.workspace_id == workspace_id, columns.state == state.value)
         rows += connection.execute(query.order_by(columns.updated_at.desc()).limit(LOOKED_AT)).mappings().all()

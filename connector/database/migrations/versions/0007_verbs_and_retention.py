@@ -1,4 +1,4 @@
-"""Releases, matches, turns of chores, retention; bodies in daily partitions on PostgreSQL
+"""Releases, matches, retention; bodies in daily partitions on PostgreSQL
 
 The bodies that are there become the first partition as they are: nothing is copied, and their index is kept. Until
 this transaction ends a service of the version before waits; afterwards it writes into the partitions without noticing.
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
-down_revision = "0001"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -28,13 +28,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("workspace_id", "key", name=op.f("pk_matches")),
     )
     op.create_table(
-        "ticks",
-        sa.Column("task", sa.String(length=64), nullable=False),
-        sa.Column("tick", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("taken_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("task", "tick", name=op.f("pk_ticks")),
-    )
-    op.create_table(
         "retention",
         sa.Column("workspace_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("task", sa.String(length=64), nullable=False),
@@ -50,11 +43,11 @@ def _partition_bodies() -> None:
     op.execute("ALTER TABLE bodies RENAME TO bodies_before")
     op.execute("ALTER INDEX pk_bodies RENAME TO pk_bodies_before")
     op.execute(
-        "CREATE TABLE bodies (LIKE bodies_before INCLUDING DEFAULTS, "
+        "CREATE TABLE bodies (LIKE bodies_before INCLUDING DEFAULTS INCLUDING STORAGE, "
         "CONSTRAINT pk_bodies PRIMARY KEY (workspace_id, received_at, key)) PARTITION BY RANGE (received_at)"
     )
     now = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
     last = op.get_bind().scalar(sa.text(f"SELECT greatest({now}, (SELECT max(received_at) FROM bodies_before))"))  # noqa: S608
     ends = (int(last) // DAY_MS + 1) * DAY_MS
     op.execute(f"ALTER TABLE bodies ATTACH PARTITION bodies_before FOR VALUES FROM (MINVALUE) TO ({ends})")
-    op.execute("CREATE TABLE bodies_other PARTITION OF bodies DEFAULT")
+    op.execute("CREATE TABLE bodies_other PARTITION OF bodies DEFAULT WITH (toast_tuple_target = 8160)")
