@@ -121,7 +121,7 @@ def release(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Send what is held, however old it is: for its age, for a contact that is not listed, or since before going live."""
+    """Send what is held, however old: for its age, its contact that is not listed, or since before going live."""
     from connector.outbox import verbs
 
     choice = Choice(workspace, None, name, reason, contact, mapping, received_type, None, since, until)

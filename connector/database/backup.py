@@ -152,10 +152,10 @@ def drafting(target: Path) -> Iterator[Path]:
 
 def _packed(folder: Path, archive: Path) -> Path:
     mode = "w" if archive.suffix == ".tar" else "w:gz"
-    with os.fdopen(os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        with tarfile.open(fileobj=file, mode=mode) as tar:  # type: ignore[call-overload]
-            for path in sorted(folder.iterdir()):
-                tar.add(path, arcname=path.name)
+    handle = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file, tarfile.open(fileobj=file, mode=mode) as tar:  # type: ignore[call-overload]
+        for path in sorted(folder.iterdir()):
+            tar.add(path, arcname=path.name)
     return archive
 
 

@@ -1,7 +1,7 @@
 """Keeping the database from growing for ever: what is old goes, workspace by workspace, a little at a time.
 
 One process does it for all, every ten minutes (`ticks`); each step is one short transaction, with a pause behind it in
-which ingest and delivery have the database to themselves. Being killed at any point loses nothing: the next turn goes on.
+which ingest and delivery have the database to themselves. A kill at any point loses nothing: the next turn goes on.
 """
 
 from __future__ import annotations
