@@ -29,11 +29,6 @@ class EventSelection:
     until: int | None = None
     one: Key | None = None
 
-    @property
-    def narrowed(self) -> bool:
-        """Whether it says anything of which events are meant."""
-        return any(getattr(self, name) is not None for name in self.__slots__)
-
 
 def conditions(wanted: EventSelection) -> Iterator[ColumnElement[bool]]:
     """`wanted` as conditions on `received_events`; what is still to be mapped is never meant."""

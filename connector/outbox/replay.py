@@ -12,12 +12,11 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, RowMapping, delete, insert, select
 
 from connector.database.tables import deliveries, queue
-from connector.events import Key
+from connector.events import Key, Priority
 from connector.inbox import store
 from connector.outbox import history, seconds
 from connector.outbox import queue as queue_sql
 from connector.outbox.delivery import FINAL, Delivery, State, delivery_id, name_key
-from connector.outbox.lanes import Priority
 from connector.outbox.seconds import Wish
 
 BODY_GONE = "its body is no longer kept"

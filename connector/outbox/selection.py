@@ -43,12 +43,6 @@ class Selection:
     """Made before: what a command itself makes anew is not what it was asked about."""
     one: Key | None = None
 
-    @property
-    def narrowed(self) -> bool:
-        """Whether it says anything of which deliveries are meant, the time at which the command began left aside."""
-        said = (getattr(self, name) for name in self.__slots__ if name != "mapped_before")
-        return any(value not in (None, ()) for value in said)
-
 
 def conditions(wanted_ones: Selection) -> Iterator[ColumnElement[bool]]:
     """`wanted_ones` as conditions on `deliveries`."""

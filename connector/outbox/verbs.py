@@ -12,12 +12,11 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection
 
-from connector.events import Key
+from connector.events import Key, Priority
 from connector.inbox import selection as inbox_selection
 from connector.inbox.selection import EventSelection
 from connector.outbox import history, readiness, replay, selection
 from connector.outbox.delivery import State
-from connector.outbox.lanes import Priority
 from connector.outbox.queue import Id
 from connector.outbox.replay import Replayed
 from connector.outbox.selection import Selection

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from connector.database.tables import audit as audit_table
 from connector.inbox import selection as inbox_selection
 from connector.inbox.selection import EventSelection
@@ -156,21 +154,11 @@ async def test_previews_count_by_name_and_by_age(world: World):
     assert await world.database.read(selection.count, DEAD) == 3
 
 
-@pytest.mark.parametrize(
-    ("wanted", "narrowed"), [(Selection(), False), (Selection(mapped_before=1), False), (DEAD, True)]
-)
-def test_a_selection_knows_whether_it_says_anything(wanted: Selection, narrowed: bool):
-    assert wanted.narrowed is narrowed
-
-
 async def test_who_did_what_is_kept_and_listed_latest_first(world: World):
     for action in ("a", "b", "c"):
         await world.do(audit.record, 1, actor="ada", action=action, detail={"done": 1}, now=world.now)
     found = await world.database.read(audit.page, 1, before=None, limit=2)
-    assert [(each.actor, each.action, each.detail) for each in found] == [
-        ("ada", "c", {"done": 1}),
-        ("ada", "b", {"done": 1}),
-    ]
+    assert [(each.actor, each.action, each.detail["done"]) for each in found] == [("ada", "c", 1), ("ada", "b", 1)]
     (last,) = await world.database.read(audit.page, 1, before=found[-1].id, limit=2)
     assert last.action == "a"
     assert await world.database.read(audit.page, 2, before=None, limit=2) == []
