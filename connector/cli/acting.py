@@ -96,6 +96,7 @@ class Summary:
             "refused": [{"why": why, "count": count} for why, count in self.refused.most_common()],
             "interrupted": self.interrupted,
             "items": self.items,
+            "next": None,
         }
 
 

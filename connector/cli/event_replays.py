@@ -160,6 +160,7 @@ def _doing(session: Session, selection: EventSelection) -> acting.Do:
                 "id": each.key.hex(),
                 "external_id": named[each.key],
                 "done": each.mapped_again,
+                "mapped_again": each.mapped_again,
                 "how": "mapped_again" if each.mapped_again else None,
                 "why": None if each.mapped_again else each.refused[-1],
                 "deliveries": [{"id": key.hex(), "how": how} for key, how in each.deliveries.items()],

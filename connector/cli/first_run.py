@@ -107,8 +107,8 @@ def go_live(
     workspace, summary, left = run(lambda session: _go_live(session, app_id, since, manner))
     released = {"released": summary.done, "dry_run": dry_run, "still_held": left}
     show_item(document(workspace) | released, as_json=json)
-    if left and not dry_run:
-        remark(f"{left:,} stay held; they can be sent, too: connector deliveries release --workspace {app_id}")
+    if not dry_run and (left or since is None):
+        remark(f"what is held ({left:,}) can be sent, too: connector deliveries release --workspace {app_id}")
 
 
 async def _go_live(session: Session, app_id: str, since: str | None, manner: Manner) -> tuple[Workspace, Summary, int]:

@@ -25,7 +25,7 @@ def _text(node: ast.expr | None) -> Iterator[str]:
     if isinstance(node, ast.IfExp):
         yield from _text(node.body)
         yield from _text(node.orelse)
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
         yield node.value
 
 
