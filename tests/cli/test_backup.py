@@ -33,9 +33,8 @@ def test_what_was_saved_comes_back_paused(cli: Cli, tmp_path: Path, receive: Rec
     assert len(cli("deliveries", "list", "--json").ok.json["items"]) > 1
     restored = cli("restore", name, "--force", "--json").ok
     assert (restored.json["paused"], restored.json["may_be_sent_again"]) == (1, 1)
-    assert [Path(each).name for each in restored.json["moved_aside"]] == [
-        f"connector.db.before-{_ms(saved, tmp_path, name)}"
-    ]
+    [aside] = restored.json["moved_aside"]
+    assert Path(aside).name.startswith("connector.db.before-")
     [item] = cli("deliveries", "list", "--json").ok.json["items"]
     assert item["name"] == "paid-invoice"
     shown = cli("workspaces", "show", "acme", "--json").ok.json
