@@ -93,7 +93,12 @@ DELIVERY_REASONS: Mapping[str, Meaning] = {
         "Report it with its id. `connector deliveries replay` tries it again.",
     ),
     "name_stopped": Meaning(
-        "Its event name is stopped for this workspace.", "Free the name, then `connector deliveries replay`."
+        "Its event name is stopped for this workspace.",
+        "Let the name be sent again, then release or replay what is held or dead.",
+    ),
+    "event_names_full": Meaning(
+        "Its workspace has 120 event names, which is all that Intercom keeps, and this would be one more.",
+        "Archive names in Intercom, then tell the connector to forget them: the next in line gets the place.",
     ),
     "name_budget_spent": Meaning(
         "Intercom keeps 120 event names for a workspace, and this would be one more.",
@@ -133,6 +138,7 @@ EVENT_REASONS: Mapping[str, Meaning] = {
         "`connector endpoints add --mode`, should both be wanted.",
     ),
     "thin": Meaning("It is a thin event, which only points at what happened.", "Send snapshot events instead."),
+    "deletes_a_person": Meaning("It asks to delete somebody, and makes no Intercom event."),
     "unsigned_delete": Meaning("It asks to delete somebody, and its signature does not cover that."),
     "quarantined": Meaning(
         "The process died again and again while it mapped this one.", "Report it; `connector events replay` tries."

@@ -50,11 +50,12 @@ def conditions(wanted_ones: Selection) -> Iterator[ColumnElement[bool]]:
     for column, value in (
         (columns.workspace_id, wanted_ones.workspace_id),
         (columns.name, wanted_ones.name),
-        (columns.mapping_digest, wanted_ones.mapping_digest),
         (columns.id, wanted_ones.one),
     ):
         if value is not None:
             yield column == value
+    if wanted_ones.mapping_digest is not None:  # how it begins is enough, as people copy it
+        yield columns.mapping_digest.startswith(wanted_ones.mapping_digest, autoescape=True)
     if wanted_ones.states:
         yield columns.state.in_([state.value for state in wanted_ones.states])
     if wanted_ones.reasons:
