@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, Integer, Row, bindparam, case, or_, select, update
+from sqlalchemy import BigInteger, Connection, Integer, Row, Select, bindparam, case, or_, select, update
 
 from connector.database.rows import ByKeys
 from connector.database.tables import deliveries, queue, received_events
@@ -138,36 +138,13 @@ def _due_rows(connection: Connection, workspace_id: int, now: int, limit: int, *
     for priority in Priority:
         if len(found) < limit:
             given = {"the_workspace": workspace_id, "of": priority.value, "now": now, "most": limit - len(found)}
-            found += connection.execute(_DUE if suspects else _DUE_WITHOUT_SUSPECTS, given).all()
+            rows = connection.execute(_DUE if suspects else _DUE_WITHOUT_SUSPECTS, given).all()
+            found += sorted(rows, key=_due_of)
     return found
 
 
-_DUE = (
-    select(
-        *COLUMNS,
-        queue.c.claims,
-        queue.c.number,
-        queue.c.due,
-        queue.c.attempts,
-        queue.c.first_attempt_at,
-        queue.c.stood_still,
-        queue.c.ambiguous,
-        queue.c.lookups,
-        queue.c.unknowns,
-        queue.c.ladder,
-        received_events.c.received_at,
-        received_events.c.occurred_at,
-        deliveries.c.released_at,
-    )
-    .select_from(queue)
-    .join(
-        deliveries,
-        (deliveries.c.workspace_id == queue.c.workspace_id) & (deliveries.c.id == queue.c.delivery_id),
-    )
-    .join(
-        received_events,
-        (received_events.c.workspace_id == queue.c.workspace_id) & (received_events.c.key == deliveries.c.received_key),
-    )
+_PICK = (
+    select(queue)
     .where(
         queue.c.workspace_id == bindparam("the_workspace"),
         queue.c.priority == bindparam("of"),
@@ -175,9 +152,45 @@ _DUE = (
     )
     .order_by(queue.c.due)
     .limit(bindparam("most", type_=Integer))
-    .with_for_update(of=queue, skip_locked=True)  # a lease may end while it is completed
+    .with_for_update(skip_locked=True)  # a lease may end while it is completed
 )
-_DUE_WITHOUT_SUSPECTS = _DUE.where(queue.c.claims < CLAIMS_TOGETHER)
+
+
+def _with_their_deliveries(pick: Select[Any]) -> Select[Any]:
+    """Picked first and joined then, so that however the tables grow the queue's index is what is walked."""
+    picked = pick.subquery("picked")
+    return (
+        select(
+            *COLUMNS,
+            picked.c.claims,
+            picked.c.number,
+            picked.c.due,
+            picked.c.attempts,
+            picked.c.first_attempt_at,
+            picked.c.stood_still,
+            picked.c.ambiguous,
+            picked.c.lookups,
+            picked.c.unknowns,
+            picked.c.ladder,
+            received_events.c.received_at,
+            received_events.c.occurred_at,
+            deliveries.c.released_at,
+        )
+        .select_from(picked)
+        .join(
+            deliveries,
+            (deliveries.c.workspace_id == picked.c.workspace_id) & (deliveries.c.id == picked.c.delivery_id),
+        )
+        .join(
+            received_events,
+            (received_events.c.workspace_id == picked.c.workspace_id)
+            & (received_events.c.key == deliveries.c.received_key),
+        )
+    )
+
+
+_DUE = _with_their_deliveries(_PICK)
+_DUE_WITHOUT_SUSPECTS = _with_their_deliveries(_PICK.where(queue.c.claims < CLAIMS_TOGETHER))
 # What a row that was tried before has waited beyond its time does not count towards giving up.
 _WAITED = case((queue.c.first_attempt_at.is_(None), 0), else_=bindparam("at", type_=BigInteger) - queue.c.due)
 _LEASE = ByKeys(
@@ -194,6 +207,10 @@ _LEASE = ByKeys(
         )
     )
 )
+
+
+def _due_of(row: Row[Any]) -> int:
+    return int(row.due)
 
 
 def _without_killers(connection: Connection, found: Sequence[Claimed], now: int) -> Sequence[Claimed]:

@@ -84,6 +84,13 @@ class AlertOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessesTakenOver:
+    """Other service processes have shown no sign of life: what they held is free for the rest."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class StageFailed:
     """A stage hit an error that is ours; it goes on with the next piece of work."""
 
@@ -92,6 +99,13 @@ class StageFailed:
 
 
 Fact: TypeAlias = (
-    WebhookStored | WebhookRefused | EventMapped | AttemptMade | WorkspaceStopped | AlertOpened | StageFailed
+    WebhookStored
+    | WebhookRefused
+    | EventMapped
+    | AttemptMade
+    | WorkspaceStopped
+    | AlertOpened
+    | ProcessesTakenOver
+    | StageFailed
 )
 Tell: TypeAlias = Callable[[Fact], None]

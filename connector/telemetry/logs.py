@@ -23,6 +23,7 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    ProcessesTakenOver,
     StageFailed,
     WebhookRefused,
     WebhookStored,
@@ -56,6 +57,8 @@ def words(fact: Fact) -> Words:
             return Words(logging.ERROR, "workspace stopped", _fields(fact))
         case AlertOpened():
             return Words(logging.WARNING, "alert opened", _fields(fact))
+        case ProcessesTakenOver():
+            return Words(logging.WARNING, "processes taken over", _fields(fact))
         case StageFailed(stage=stage, error=error):
             return Words(logging.ERROR, "stage failed", {"stage": stage, "exc_info": error})
 
