@@ -29,6 +29,7 @@ from connector.mapping.context import Options
 from connector.mapping.review import Checks
 from connector.mapping_files import load, shipped_folder
 from connector.names import Names
+from connector.outbox import retention
 from connector.outbox.bell import Bell
 from connector.outbox.deliver import Courier
 from connector.outbox.mapper import Mapper
@@ -154,6 +155,7 @@ def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
         "look for mapping": Job(1.0, received.ring),
         "look for deliveries": Job(1.0, queued.ring),
         "see changes": Job(0.5, running.directory.refresh_if_changed),
+        "retention": Job(60.0, lambda: retention.turn(running.database, running.settings), jitter=20.0),
     }
     if isinstance(running.database, Postgres):
         jobs["follow the clock"] = Job(60.0, running.database.follow_clock, jitter=5.0)
@@ -199,7 +201,14 @@ async def _working(running: Service, received: Bell, queued: Bell) -> AsyncItera
             received,
             queued,
         )
-        worker = Worker(running.database, running.directory, _courier(running, session), running.tell, queued)
+        worker = Worker(
+            running.database,
+            running.directory,
+            _courier(running, session),
+            running.tell,
+            queued,
+            max_age_ms=running.settings.max_age_ms,
+        )
         running.metrics.gauge("deliveries_in_flight", "Deliveries being tried now.", lambda: worker.in_flight)
         async with _alive(running.database, worker, running.tell):
             work = Work(mapper, worker, running.tell)

@@ -152,6 +152,7 @@ bodies = Table(
     Column("received_at", BigInteger, primary_key=True, autoincrement=False),
     _key("key", primary_key=True),
     Column("body", LargeBinary, nullable=False),
+    postgresql_partition_by="RANGE (received_at)",  # a partition a day: `database.partitions`
 )
 
 # ── what goes out ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -178,6 +179,7 @@ deliveries = Table(
     _time("mapped_at"),
     _time("updated_at"),
     _time("delivered_at", nullable=True),
+    _time("released_at", nullable=True),  # an operator let it go, whatever its age and its workspace's mode
     Index(None, "workspace_id", "received_key"),
     Index(None, "workspace_id", "state", "updated_at"),
     UniqueConstraint("workspace_id", "once_key", "generation"),
@@ -333,6 +335,15 @@ audit = Table(
     Index(None, "workspace_id", "at"),
 )
 
+matches = Table(
+    "matches",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),  # digest of the ways to name one person
+    _display("matched_by"),  # the kind of identifier that Intercom knows; null = none
+    _time("asked_at"),
+)
+
 # ── the service itself ──────────────────────────────────────────────────────────────────────────────────────────────
 
 service = Table(
@@ -373,4 +384,12 @@ regions = Table(
     Column("tokens", Float, nullable=False, server_default=text("0")),
     _time("refilled_at", nullable=True),
     _time("refused_at", nullable=True),
+)
+
+retention = Table(
+    "retention",
+    metadata,
+    _workspace(),
+    Column("task", String(64), primary_key=True),
+    _time("until_at"),  # everything older has been dealt with
 )

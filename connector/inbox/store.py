@@ -341,6 +341,11 @@ def page(connection: Connection, wanted: Filter, *, limit: int) -> list[Received
     return [_received(row) for row in connection.execute(query).mappings()]
 
 
+def found_among(connection: Connection, query: Select[Any]) -> list[ReceivedEvent]:
+    """The rows of `received_events` that `query` finds, as values."""
+    return [_received(row) for row in connection.execute(query).mappings()]
+
+
 def reopen(connection: Connection, workspace_id: int, key: Key) -> bool:
     """Have an event mapped again, whatever came of it the first time; False where it or its body is not there."""
     found = find(connection, workspace_id, key)
