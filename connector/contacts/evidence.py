@@ -24,6 +24,9 @@ STRIPE_OBJECTS = {
 }
 """The objects that later events refer to, by their own name, which is also the field that refers to them."""
 
+PAYMENTS = 10
+"""Of one invoice that are looked at."""
+
 _REFERENCES = {**STRIPE_OBJECTS, "latest_charge": IdentifierKind.STRIPE_CHARGE}
 
 
@@ -104,11 +107,19 @@ def _mentioned(thing: Mapping[str, Any]) -> Iterator[Identifier]:
         thing,
         _mapping(thing.get("payment")),
         _mapping(_mapping(thing.get("parent")).get("subscription_details")),
+        *_payments(thing),
     )
     for place in places:
         for name, kind in _REFERENCES.items():
             if name != "customer" and (identifier := _identifier(kind, _id_of(place.get(name)))):
                 yield identifier
+
+
+def _payments(invoice: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The payments that an invoice lists where that is expanded: since 2025-03-31 it names none itself."""
+    listed = _mapping(invoice.get("payments")).get("data")
+    for each in listed[:PAYMENTS] if isinstance(listed, list) else ():
+        yield _mapping(_mapping(each).get("payment"))
 
 
 def _user_id(thing: Mapping[str, Any]) -> object:
