@@ -32,6 +32,7 @@ LARGE_BODY = 256 * 1024
 """A body of this many bytes is read on a thread, so that it holds nobody up."""
 RETRY_AFTER_S = "5"
 
+WRONG_MODE = "wrong_mode"
 _STORED = b'{"received":true}'
 
 
@@ -126,10 +127,7 @@ class Receiver:
 
     async def _store(self, endpoint: Endpoint, events: Sequence[SourceEvent], size: int) -> Refused | None:
         now = wall()
-        arrivals = [
-            Arrival(endpoint.workspace_id, endpoint.id, endpoint.stream, admitted(event, endpoint.mode), now)
-            for event in events
-        ]
+        arrivals = [_arrival(endpoint, admitted(event, endpoint.mode), now) for event in events]
         try:
             await self._database.write(insert, arrivals, size=size, urgent=True)
         except Unavailable:
@@ -171,6 +169,12 @@ async def _read_body(request: web.Request, limit: int) -> _Body | Refused:
     return _Body(b"".join(chunks))
 
 
+def _arrival(endpoint: Endpoint, event: SourceEvent, now: int) -> Arrival:
+    """What an endpoint does not take is kept apart: it must not make a repeat of what another endpoint takes."""
+    stream = f"{endpoint.stream}:not-{endpoint.mode}" if event.reason == WRONG_MODE else endpoint.stream
+    return Arrival(endpoint.workspace_id, endpoint.id, stream, event, now)
+
+
 def _credentials(endpoint: Endpoint) -> Credentials:
     policy = BatchPolicy(endpoint.batch_policy) if endpoint.batch_policy else BatchPolicy.FIRST_EVENT_SIGNED
     return Credentials(endpoint.signing_secrets, endpoint.authorization, policy)
@@ -180,4 +184,4 @@ def admitted(event: SourceEvent, mode: str) -> SourceEvent:
     """`event`, or the same one ignored because it is of the mode (live, test) that its endpoint does not take."""
     if mode == "any" or event.state is not ReceivedState.RECEIVED or event.livemode == (mode == "live"):
         return event
-    return msgspec.structs.replace(event, state=ReceivedState.IGNORED, reason="wrong_mode")
+    return msgspec.structs.replace(event, state=ReceivedState.IGNORED, reason=WRONG_MODE)

@@ -45,7 +45,9 @@ Replay: TypeAlias = Replayed | NotReplayed
 
 
 def replay(connection: Connection, workspace_id: int, delivery: Key, *, now: int, as_new: bool = False) -> Replay:
-    """Have one delivery sent again, as far as that is right."""
+    """Have one delivery sent again, as far as that is right. Two who ask at once are served one after the other."""
+    here = (deliveries.c.workspace_id == workspace_id, deliveries.c.id == delivery)
+    connection.execute(select(deliveries.c.id).where(*here).with_for_update())
     found = history.find(connection, workspace_id, delivery)
     if found is None:
         return NotReplayed("there is no such delivery")
