@@ -175,17 +175,18 @@ async def test_two_endpoints_on_one_account_give_one_event_and_each_mode_reaches
     """Both endpoints get both; a test event that the live one ignores is no repeat at the other."""
     journey.sandbox.add_contact(email=EMAIL)
     live, test = await _two_endpoints(journey)
-    cancelled = stripe_payload("customer.subscription.deleted")  # has no `once`: only its id tells it is one
+    cancelled = stripe_payload("customer.subscription.deleted")
     cancelled["data"]["object"]["customer"] = PAID["data"]["object"]["customer"]
     await journey.stripe(PAID)
     for livemode in (True, False):
-        mine = cancelled | {"id": f"evt_{livemode}", "livemode": livemode}
+        thing = cancelled["data"]["object"] | {"id": f"sub_{livemode}"}
+        mine = cancelled | {"id": f"evt_{livemode}", "livemode": livemode, "data": {"object": thing}}
         for endpoint in (live, test, live, test):
             journey.endpoints["stripe"] = endpoint
             await journey.stripe(mine)
 
     async def both() -> bool:
-        return len([each for each in journey.sandbox.events() if each.name == "ended-subscription"]) == 2
+        return len([each for each in journey.sandbox.events() if each.name == "canceled-subscription"]) == 2
 
     await eventually(both, lambda: [event.name for event in journey.sandbox.events()])
 

@@ -319,8 +319,12 @@ class QueueMachine(RuleBasedStateMachine):
                 or (first.received.key, 0) in of_events
                 or any(row["name"] == told.name and row["once_key"] is not None for row in rows.values() if told.once)
             )
-        keys = [(row["once_key"], row["generation"]) for row in rows.values() if row["once_key"] is not None]
-        assert len(keys) == len(set(keys))
+        for name, once in self.model.facts:
+            tellers = {
+                each.received.key for each in self.model.events.values() if (each.name, each.once) == (name, once)
+            }
+            made = [row for row in rows.values() if row["received_key"] in tellers and row["generation"] == 0]
+            assert len(made) == 1, "one fact, told by several events, is one delivery"
 
     def _each_is_where_its_state_says(
         self, rows: dict[Key, dict[str, Any]], queued: dict[Key, dict[str, Any]], wants: set[Key]
