@@ -77,6 +77,14 @@ class Settings(BaseSettings):
     intercom_version: str = Field(
         default="2.16", pattern=r"^[0-9]{1,2}\.[0-9]{1,2}$", description="Version of Intercom's API to ask for."
     )
+    intercom_client_id: str | None = Field(
+        default=None, description="Client id of your app in Intercom's Developer Hub. Only a listed app needs it."
+    )
+    intercom_client_secret: SecretStr | None = Field(
+        default=None,
+        description="Client secret of your app in Intercom's Developer Hub: proves what Intercom sends to "
+        "`/intercom/webhooks`. Unset: that address refuses everything.",
+    )
     metadata_keys: int = Field(
         default=10,
         ge=10,

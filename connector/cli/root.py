@@ -27,6 +27,7 @@ from connector.cli import (
     first_run,
     keys,
     mappings,
+    people,
     replays,
     retention,
     service,
@@ -52,7 +53,7 @@ for commands in (backup, retention):
 replays.register(deliveries.app)
 event_replays.register(events.app)
 first_run.register(workspaces.app)
-for group in (workspaces, endpoints, events, deliveries, mappings, keys, audit):
+for group in (workspaces, endpoints, events, deliveries, people, mappings, keys, audit):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 
 
