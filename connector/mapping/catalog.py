@@ -8,7 +8,6 @@ from hashlib import blake2b
 from typing import Any
 
 from connector.mapping.dialect import DIALECTS
-from connector.mapping.document import Event
 from connector.mapping.entry import Entry
 from connector.mapping.walk import outline
 
@@ -46,11 +45,11 @@ class Catalog:
         return tuple(sorted(written.values()))
 
 
+def behaviour(entry: Entry) -> str:
+    """What `entry` does, as text that is equal for entries that behave equally; the order of keys counts."""
+    said: dict[str, Any] = outline(entry.definition)
+    return json.dumps([entry.id, entry.source, {key: said[key] for key in said if key not in _SAYS_NOTHING}])
+
+
 def _digest(entries: Iterable[Entry]) -> str:
-    said = sorted(json.dumps([entry.id, entry.source, _behaviour(entry.definition)]) for entry in entries)
-    return blake2b("\n".join(said).encode(), digest_size=16).hexdigest()
-
-
-def _behaviour(event: Event) -> dict[str, Any]:
-    said: dict[str, Any] = outline(event)
-    return {key: value for key, value in said.items() if key not in _SAYS_NOTHING}
+    return blake2b("\n".join(sorted(behaviour(entry) for entry in entries)).encode(), digest_size=16).hexdigest()
