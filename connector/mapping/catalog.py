@@ -38,6 +38,15 @@ class Catalog:
                 return found
         return ()
 
+    def switched_off(self, source: str, event_type: str) -> tuple[Entry, ...]:
+        """The entries that are off and would take this type if they were on, narrowest first."""
+        if (dialect := DIALECTS.get(source)) is None:
+            return ()
+        trigger = dialect.normal(event_type)
+        entries = [entry for entry in self.entries if not entry.enabled and entry.source == source]
+        wanted = (trigger, *dialect.wider(trigger))
+        return tuple(entry for one in wanted for entry in entries if one in entry.triggers)
+
     def triggers(self, source: str) -> tuple[str, ...]:
         """The event types of `source` that enabled entries ask for, as they are written; `*` among them is all."""
         asking = [entry for entry in self.entries if entry.enabled and entry.source == source]

@@ -19,6 +19,8 @@ from connector.mapping.event_name import same_name
 from connector.mapping.metadata import MetadataType, key_type
 from connector.mapping.translate import Skipped, translate
 
+_NO_ENTRY = "no entry"
+
 
 class Effect(StrEnum):
     """What becomes of an Intercom event: there is a new one, one is gone, or it says something else."""
@@ -94,13 +96,13 @@ class Drift:
 
 def difference(mapping_id: str, old: Made | None, new: Made | None) -> Difference | None:
     """How two outcomes of one event differ; None where Intercom would see none."""
-    was, now = old and old.event, new and new.event
+    was, now = old.event if old else None, new.event if new else None
     if was is None and now is None:
         return None
     if now is None:
-        return Difference(mapping_id, Effect.GONE, was, None, (), (new and new.reason) or "no entry")
+        return Difference(mapping_id, Effect.GONE, was, None, (), (new.reason if new else None) or _NO_ENTRY)
     if was is None:
-        return Difference(mapping_id, Effect.ADDED, None, now, (), (old and old.reason) or "no entry")
+        return Difference(mapping_id, Effect.ADDED, None, now, (), (old.reason if old else None) or _NO_ENTRY)
     changes = tuple(_changes(old, was, new, now)) if old and new else ()
     return Difference(mapping_id, Effect.CHANGED, was, now, changes) if changes else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,8 +19,9 @@ from connector.mapping.catalog import Catalog
 from connector.mapping.context import Options
 from connector.mapping.dialect import DIALECTS
 from connector.mapping.entry import Entry
-from connector.mapping.example import became_of
-from connector.mapping.translate import Skipped
+from connector.mapping.example import a_day_later, became_of
+from connector.mapping.problem import did_you_mean
+from connector.mapping.reasons import Reason, reason
 from connector.names import Names
 from connector.workspaces import store as workspaces
 
@@ -33,6 +35,14 @@ class Trial:
     options: Options
     received_at: int | None = None
     names: Mapping[str, str] | None = None
+
+
+def is_file(text: str) -> bool:
+    """Whether `text` names a file rather than an event. Raises UsageError for a file that is not there."""
+    path = Path(text)
+    if not path.is_file() and (path.suffix == ".json" or len(path.parts) > 1):
+        raise UsageError(f"{text} is a folder" if path.is_dir() else f"there is no file {text}")
+    return path.is_file()
 
 
 def of_file(path: Path, source: str | None, options: Options) -> Trial:
@@ -58,22 +68,56 @@ async def of_event(session: Session, text: str, app_id: str | None, options: Opt
 
 
 def outcome(catalog: Catalog, trial: Trial) -> dict[str, Any]:
-    """What each entry that is asked makes of it, and which entries would be asked if they were on."""
+    """What each entry that is asked makes of it; why the others make nothing, with those that are off; and advice."""
     event_type = DIALECTS[trial.source].type_of(trial.payload)
     becomes, skipped = [], []
-    for entry in catalog.select(trial.source, event_type):
-        match became_of(entry, trial.payload, trial.options, received_at=trial.received_at, names=trial.names):
-            case IntercomEvent() as event:
-                becomes.append(_event(entry, event))
-            case Skipped(reason, notes):
-                skipped.append({"mapping": entry.id, "reason": reason, "notes": list(notes)})
-    off = [entry for entry in catalog.entries if not entry.enabled and _asks(entry, trial.source, event_type)]
-    skipped += [{"mapping": entry.id, "reason": "disabled", "notes": []} for entry in off]
-    return {"source": trial.source, "type": event_type, "becomes": becomes, "skipped": skipped}
+    for entry in (*catalog.select(trial.source, event_type), *catalog.switched_off(trial.source, event_type)):
+        if (
+            why := reason(entry, trial.payload, trial.options, received_at=_received(trial), names=trial.names)
+        ) is None:
+            becomes.append(_event(entry, _made(entry, trial)))
+        else:
+            skipped.append(_skipped(entry, why))
+    advice = None if becomes else _advice(catalog, trial.source, event_type, skipped)
+    return {"source": trial.source, "type": event_type, "becomes": becomes, "skipped": skipped, "advice": advice}
 
 
-def _asks(entry: Entry, source: str, event_type: str) -> bool:
-    return entry.source == source and DIALECTS[source].normal(event_type) in entry.triggers
+def _received(trial: Trial) -> int:
+    return a_day_later(DIALECTS[trial.source], trial.payload) if trial.received_at is None else trial.received_at
+
+
+def _made(entry: Entry, trial: Trial) -> IntercomEvent:
+    made = became_of(entry, trial.payload, trial.options, received_at=trial.received_at, names=trial.names)
+    assert isinstance(made, IntercomEvent)
+    return made
+
+
+def _skipped(entry: Entry, why: Reason) -> dict[str, Any]:
+    return {
+        "mapping": entry.id,
+        "file": f"{entry.place.file}:{entry.place.line}",
+        "reason": why.word,
+        "why": why.why,
+        "condition": [{"text": part.text, "holds": part.holds} for part in why.condition],
+        "read": [{"path": read.path, "value": read.value} for read in why.read],
+        "notes": list(why.notes),
+    }
+
+
+def _advice(catalog: Catalog, source: str, event_type: str, skipped: list[dict[str, Any]]) -> str:
+    """What to do where there is no event."""
+    if not event_type:
+        return f"this is no event of {source.capitalize()}: it has no `type`"
+    if off := [each["mapping"] for each in skipped if each["reason"] == "disabled"]:
+        switch = '{id: "' + off[0] + '", enabled: true}'
+        return f"to turn it on, write `- {switch}` under `events:` of a file of yours for {source}"
+    if skipped:
+        return "no entry makes an event of it"
+    triggers = catalog.triggers(source)
+    meant = did_you_mean(event_type, triggers, likeness=0.8)
+    hint = f"; one asks for {meant!r}" if meant else ""
+    command = shlex.join(["connector", "mappings", "new", source, event_type])
+    return f"no entry asks for {event_type!r} of {source}{hint}. To write one: {command}"
 
 
 def _event(entry: Entry, event: IntercomEvent) -> dict[str, Any]:
