@@ -86,3 +86,10 @@ def complete_event(incomplete: str) -> list[str]:
         if word.startswith(incomplete)
     }
     return sorted(words - {""})
+
+
+def complete_type(incomplete: str) -> list[str]:
+    """For a shell's completion: Stripe's event types, and those that the catalogue asks for."""
+    from connector.mapping.stripe_types import stripe_types
+
+    return sorted({word for word in (*stripe_types(), *complete_event(incomplete)) if word.startswith(incomplete)})

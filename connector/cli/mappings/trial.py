@@ -15,6 +15,7 @@ from connector.cli.session import Session
 from connector.errors import UsageError
 from connector.events import IntercomEvent
 from connector.inbox import store
+from connector.inbox.store import ReceivedEvent
 from connector.mapping.catalog import Catalog
 from connector.mapping.context import Options
 from connector.mapping.dialect import DIALECTS
@@ -58,9 +59,15 @@ async def of_event(session: Session, text: str, app_id: str | None, options: Opt
     """A received event, as its workspace would have it. Raises UsageError."""
     event = await events.find(session, text, app_id)
     stored = await session.database.read(store.find, event.workspace_id, event.key)
-    payload = events.readable(stored[1] if stored else None)
+    return await of_stored(session, event, stored[1] if stored else None, options)
+
+
+async def of_stored(session: Session, event: ReceivedEvent, body: bytes | None, options: Options) -> Trial:
+    """A received event and its body, as its workspace would have it. Raises UsageError."""
+    payload = events.readable(body)
     if not isinstance(payload, dict):
-        raise UsageError(f"the body of {text!r} is " + ("no longer kept" if payload is None else "no JSON object"))
+        why = "no longer kept" if payload is None else "no JSON object"
+        raise UsageError(f"the body of {event.external_key!r} is {why}")
     workspace = await session.database.read(workspaces.get, session.vault, event.workspace_id)
     theirs = replace(options, time_zone=workspace.time_zone, language=workspace.language)
     names = await session.database.read(Names().of, event.workspace_id)
