@@ -14,7 +14,7 @@ from connector.mapping.proposal.fields import metadata_of
 from connector.mapping.proposal.naming import proposed_name
 from connector.mapping.proposal.people import contact_of
 from connector.mapping.proposal.tracing import looked_at
-from connector.mapping.proposal.yaml_text import block
+from connector.mapping.proposal.yaml_text import block, sayable
 
 _ENVELOPE = {
     "stripe": ("object", "type", "created", "livemode"),
@@ -71,15 +71,19 @@ def _nothing_known(source: str, event_type: str) -> Mapping[str, Any]:
     return {"type": event_type if source == "stripe" else event_type.partition(" ")[0]}
 
 
-def example_of(source: str, traced_payload: Mapping[str, Any], became: IntercomEvent) -> dict[str, Any]:
-    """An example out of a payload that the entry has looked at (`tracing.traced`), cut down to that."""
+def example_of(source: str, traced_payload: Mapping[str, Any], became: IntercomEvent) -> dict[str, Any] | None:
+    """An example out of a payload that the entry has looked at (`tracing.traced`), cut down to that.
+
+    None where no mapping file can hold it.
+    """
     kept = looked_at(traced_payload)
     envelope = {key: traced_payload[key] for key in _ENVELOPE[source] if key in traced_payload}
     gives: dict[str, Any] = {"created_at": became.created_at}
     gives |= {"contact": {way.kind.value: way.value for way in became.contact}} if became.contact else {}
     gives |= {"metadata": dict(became.metadata)} if became.metadata else {}
     payload = {**envelope, **{key: value for key, value in kept.items() if key not in envelope}}
-    return {"payload": payload, "gives": gives}
+    example = {"payload": payload, "gives": gives}
+    return example if sayable(example) else None
 
 
 def type_of(source: str, payload: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from connector.mapping.context import Json
 from connector.mapping.syntax import core
+from connector.mapping.text import sound
 
 WIDTH = 110
 _OLD_WORDS = frozenset({"yes", "no", "on", "off", "y", "n"})
@@ -15,7 +16,22 @@ _OLD_WORDS = frozenset({"yes", "no", "on", "off", "y", "n"})
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./ -]*")
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
+def sayable(value: Json) -> bool:
+    """Whether a mapping file can hold `value`: no halves of surrogate pairs, no number of hundreds of digits."""
+    match value:
+        case dict():
+            return all(sayable(key) and sayable(child) for key, child in value.items())
+        case list():
+            return all(sayable(child) for child in value)
+        case str():
+            return sound(value.replace("\0", ""))
+        case bool() | None:
+            return True
+        case _:
+            return core(json.dumps(value)) == value
 
 
 def scalar(value: Json) -> str:
