@@ -16,7 +16,7 @@ from connector.mapping.lookup import Convert, Find, as_it_is, finder
 from connector.mapping.metadata import Field, MetadataType, each_finder
 from connector.mapping.metadata import field as metadata_field
 from connector.mapping.problem import Place
-from connector.mapping.roots import needs
+from connector.mapping.roots import Reads, needs, reads
 from connector.mapping.text import text_of
 from connector.mapping.values import Lookup
 
@@ -99,11 +99,13 @@ def fixed_name(event: Event) -> str | None:
             return None
 
 
-def compile_entry(event: Event, source: str, place: Place, example_places: tuple[Place, ...] = ()) -> Entry:
-    """The completed `event` as an Entry; its expressions have been checked."""
+def compile_entry(
+    event: Event, source: str, place: Place, example_places: tuple[Place, ...] = (), rule: Reads | None = None
+) -> Entry:
+    """The completed `event` as an Entry; its expressions have been checked. `rule` is what they read, where known."""
     dialect = DIALECTS[source]
     extras = event.metadata.__pydantic_extra__
-    needed = needs(event)
+    needed = needs(rule or reads(event))
     return Entry(
         id=entry_id(event, source),
         source=source,
