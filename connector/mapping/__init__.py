@@ -12,6 +12,7 @@ All of it is pure: no files, no network, no clock, no database. Reading YAML is 
     Expressions                                      stripe_types  is there such an event? (for authors)
       expression  JMESPath, compiled once            assembly    layers of documents → one catalogue
       closures    as fast as a look-up               problem     a mistake, and what to write instead
+      interpreter JMESPath's, its work bounded
       functions   ours beside JMESPath's             walk        the way through the models
       template    text with expressions
       traps       what people get wrong            From an event to Intercom
