@@ -13,7 +13,8 @@ from connector.mapping.problem import Mistake
 
 MAX_NAME = 100
 
-_FORM = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+NAME_FORM = r"[a-z0-9]+(-[a-z0-9]+)*"
+_FORM = re.compile(NAME_FORM)
 _REWRITTEN = re.compile(r"[.$\x00-\x1f\x7f]")
 _LETTERS = re.compile(r"[^\W_]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
