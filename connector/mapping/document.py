@@ -61,6 +61,7 @@ class Derive(Form):
     """A name made of what the payload says: Order Completed → completed-order."""
 
     derive: ExpressionText = Field(description="where the sender's name of the event is")
+    turn: StrictBool = Field(default=True, description="false: the sender's name as it is, not turned round")
 
 
 def _name_form(value: Json) -> str:

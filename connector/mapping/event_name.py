@@ -79,6 +79,12 @@ def is_past(word: str) -> bool:
     return regular or word in _IRREGULAR
 
 
+def kept_name(name: str) -> str | None:
+    """A sender's `name` as Intercom keeps it; None where it can keep none."""
+    kept = _REWRITTEN.sub("-", name[:_LONGEST_SOURCE]).strip()
+    return kept if kept and len(kept) <= MAX_NAME and _sound(kept) else None
+
+
 def derive_name(name: str) -> str | None:
     """A sender's `name` as an event name, its verb first; None where no name can be made of it."""
     return _derived(name[:_LONGEST_SOURCE])
