@@ -7,7 +7,7 @@ All of it is pure: no files, no network, no clock, no database. Reading YAML is 
       forms       the typed forms of metadata        reading     nodes → entries, every problem at its place
       values      expressions, templates, lists      refusals    what pydantic refused, in words
       dialect     how each source writes             mending     what is left of a wrong document
-      schema      all of it for editors              review      what is wrong with a well-formed rule
+      schema, reference: for editors, docs             review      what is wrong with a well-formed rule
                                                      english     is it a past-tense verb? (for authors)
     Expressions                                      stripe_types  is there such an event? (for authors)
       expression  JMESPath, compiled once            assembly    layers of documents → one catalogue

@@ -61,6 +61,8 @@ def _tidied(schema: Any, lookup: Any) -> Any:  # noqa: ANN401 - JSON
         return [_tidied(item, lookup) for item in schema]
     if not isinstance(schema, dict):
         return schema
+    if "anyOf" in schema:
+        schema = _without_null(schema)
     if lookup is not None and all(schema.get(key) == value for key, value in lookup.items()):
         rest = {key: value for key, value in schema.items() if key not in lookup and key != "title"}
         reference = {"$ref": f"#/definitions/{_LOOKUP}"}
@@ -72,8 +74,6 @@ def _tidied(schema: Any, lookup: Any) -> Any:  # noqa: ANN401 - JSON
         kept["$ref"] = kept["$ref"].replace("#/$defs/", "#/definitions/")
         if len(kept) > 1:
             kept = {"allOf": [{"$ref": kept.pop("$ref")}], **kept}
-    if "anyOf" in kept:
-        kept = _without_null(kept)
     return {key: _tidied_below(key, value, lookup) for key, value in kept.items()}
 
 
