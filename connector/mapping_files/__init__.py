@@ -6,6 +6,6 @@
 from __future__ import annotations
 
 from connector.mapping_files.examples import run_examples
-from connector.mapping_files.folders import Loaded, check, load, shipped_folder
+from connector.mapping_files.folders import Loaded, check, load, mapping_files, read_body, shipped_folder
 
-__all__ = ["Loaded", "check", "load", "run_examples", "shipped_folder"]
+__all__ = ["Loaded", "check", "load", "mapping_files", "read_body", "run_examples", "shipped_folder"]

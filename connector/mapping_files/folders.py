@@ -69,6 +69,11 @@ def read_file(path: Path, checks: Checks | None = None) -> list[Read]:
     except OSError as error:
         remedy = f"make it readable: {error.strerror}"
         return [Read(problems=[Problem(str(path), 1, 1, "a file that cannot be read", remedy)])]
-    roots, problems = read_nodes(str(path), body)
-    reads = [read_document(str(path), root, checks or Checks()) for root in roots]
+    return read_body(str(path), body, checks)
+
+
+def read_body(file: str, body: bytes, checks: Checks | None = None) -> list[Read]:
+    """The same for the content of a file that is called `file`, wherever it is kept."""
+    roots, problems = read_nodes(file, body)
+    reads = [read_document(file, root, checks or Checks()) for root in roots]
     return [*reads, Read(problems=problems)] if problems else reads

@@ -24,6 +24,8 @@ class Filter:
     reason: str | None = None
     received_key: Key | None = None
     before: tuple[int, Key] | None = None
+    mapping: str | None = None
+    """How the digest of what made it begins: its mapping set, or that as one workspace has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ def page(connection: Connection, wanted: Filter, *, limit: int) -> list[Delivery
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.mapping is not None:
+        query = query.where(columns.mapping_digest.startswith(wanted.mapping, autoescape=True))
     if wanted.before is not None:
         query = query.where(tuple_(columns.updated_at, columns.id) < wanted.before)
     return [from_row(row) for row in connection.execute(query).mappings()]
@@ -79,6 +83,12 @@ def find(connection: Connection, workspace_id: int, delivery_id: Key) -> Deliver
     query = select(deliveries).where(deliveries.c.workspace_id == workspace_id, deliveries.c.id == delivery_id)
     row = connection.execute(query).mappings().one_or_none()
     return None if row is None else from_row(row)
+
+
+def some(connection: Connection, workspace_id: int, ids: Sequence[Key]) -> list[Delivery]:
+    """Several deliveries of one workspace, as many of them as there are."""
+    query = select(deliveries).where(deliveries.c.workspace_id == workspace_id, deliveries.c.id.in_(ids))
+    return [from_row(row) for row in connection.execute(query).mappings()]
 
 
 def starting_with(connection: Connection, prefix: bytes, *, limit: int = 2) -> list[tuple[int, Key]]:
