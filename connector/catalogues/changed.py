@@ -1,4 +1,4 @@
-"""What one catalogue has that another lacks: entries added, removed, changed, turned on or off, with names and types."""
+"""What one catalogue has that another lacks: entries added, removed, changed, on or off, with names and types."""
 
 from __future__ import annotations
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_, update
 
 from connector.catalogues.built import Built
-from connector.catalogues.mapping_set import MappingSet
+from connector.catalogues.mapping_set import SHIPPED_ALONE, MappingSet
 from connector.database.rows import insert_new
 from connector.database.tables import catalogues, service
 from connector.errors import UsageError
@@ -44,11 +44,11 @@ def active_digest(connection: Connection) -> str | None:
     return found
 
 
-def active(connection: Connection) -> MappingSet | None:
-    """The set in use, as the operator wrote it."""
+def active(connection: Connection) -> MappingSet:
+    """The set in use, as the operator wrote it; none of his files before the first deployment."""
     query = select(catalogues.c.documents).join(service, service.c.catalogue == catalogues.c.digest)
     documents = connection.scalar(query)
-    return None if documents is None else MappingSet.from_json(documents)
+    return SHIPPED_ALONE if documents is None else MappingSet.from_json(documents)
 
 
 def latest_from_folder(connection: Connection) -> str | None:
@@ -89,15 +89,17 @@ def before_active(connection: Connection) -> Deployment | None:
 
 
 def keep(connection: Connection, built: Built, *, by: str, from_folder: bool, now: int) -> None:
-    """Store a set as deployed at this moment, or as deployed once more."""
+    """Store a set as deployed at this moment, or as deployed once more: after all others, whatever the clock says."""
+    latest: int = connection.scalar(select(func.max(catalogues.c.deployed_at))) or 0
+    deployed_at = max(now, latest + 1)
     row = {
         "digest": built.set.digest,
         "documents": built.set.as_json(),
         "shipped_digest": built.shipped_digest,
         "entries": len(built.catalog.entries),
-        "deployed_at": now,
+        "deployed_at": deployed_at,
         "deployed_by": display(by),
-        "from_folder_at": now if from_folder else None,
+        "from_folder_at": deployed_at if from_folder else None,
         "activated_at": now,
     }
     if not insert_new(connection, catalogues, [row]):
@@ -105,12 +107,7 @@ def keep(connection: Connection, built: Built, *, by: str, from_folder: bool, no
         where = catalogues.c.digest == row["digest"]
         connection.execute(update(catalogues).where(where).values(again))
         if from_folder:
-            connection.execute(update(catalogues).where(where).values(from_folder_at=now))
-
-
-def note_folder(connection: Connection, digest: str, *, now: int) -> None:
-    """A service has found just this set in its folder, which is in use already."""
-    connection.execute(update(catalogues).where(catalogues.c.digest == digest).values(from_folder_at=now))
+            connection.execute(update(catalogues).where(where).values(from_folder_at=deployed_at))
 
 
 def activate(connection: Connection, digest: str, *, by: str, how: str, now: int) -> str | None:

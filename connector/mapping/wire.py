@@ -37,7 +37,7 @@ def seen_type(key: str, value: MetadataValue) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Metadata that fits the frozen types; `drifted` are the keys that did not, each with (its type, the frozen one)."""
+    """Metadata that fits the frozen types; `drifted` are the keys that did not: (their type, the frozen one)."""
 
     metadata: Mapping[str, MetadataValue]
     drifted: Mapping[str, tuple[str, str]]

@@ -35,7 +35,7 @@ RulesOf: TypeAlias = Callable[[Workspace | None], Rules]
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """What came of one received event. `reason` is set where `state` needs one; `catalogue` is what it was mapped by."""
+    """What came of one received event. `reason` is set where `state` needs one; `catalogue` is what mapped it."""
 
     received: ReceivedEvent
     state: ReceivedState

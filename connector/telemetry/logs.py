@@ -23,6 +23,9 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    MappingsInUse,
+    MappingsNotDeployed,
+    MappingsRefused,
     StageFailed,
     WebhookRefused,
     WebhookStored,
@@ -56,8 +59,18 @@ def words(fact: Fact) -> Words:
             return Words(logging.ERROR, "workspace stopped", _fields(fact))
         case AlertOpened():
             return Words(logging.WARNING, "alert opened", _fields(fact))
+        case MappingsInUse() | MappingsRefused() | MappingsNotDeployed():
+            level, event = _ABOUT_MAPPINGS[type(fact)]
+            return Words(level, event, _fields(fact))
         case StageFailed(stage=stage, error=error):
             return Words(logging.ERROR, "stage failed", {"stage": stage, "exc_info": error})
+
+
+_ABOUT_MAPPINGS = {
+    MappingsInUse: (logging.INFO, "mappings in use"),
+    MappingsRefused: (logging.ERROR, "mappings refused"),
+    MappingsNotDeployed: (logging.WARNING, "mappings folder not deployed"),
+}
 
 
 def _fields(fact: Fact) -> dict[str, Any]:

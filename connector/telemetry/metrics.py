@@ -18,6 +18,7 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    MappingsRefused,
     StageFailed,
     WebhookRefused,
     WebhookStored,
@@ -73,6 +74,7 @@ class Metrics:
         )
         self._stopped = self._counter("workspaces_stopped", "Workspaces stopped until somebody acts.")
         self._alerts = self._counter("alerts_opened", "Alerts opened.", "kind")
+        self._mappings_refused = self._counter("mappings_refused", "Changes of the mapping files that were refused.")
         self._failures = self._counter("stage_failures", "Errors of our own, by stage.", "stage")
 
     def count(self, fact: Fact) -> None:
@@ -93,6 +95,8 @@ class Metrics:
                 self._stopped.of().inc()
             case AlertOpened():
                 self._alerts.of(fact.kind).inc()
+            case MappingsRefused():
+                self._mappings_refused.of().inc()
             case StageFailed():
                 self._failures.of(fact.stage).inc()
 

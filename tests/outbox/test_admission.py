@@ -14,6 +14,7 @@ from connector.outbox import admission, stop
 from connector.outbox import alerts as alerts_sql
 from connector.outbox import event_names as names
 from connector.outbox.admission import Opened
+from connector.outbox.delivery import name_key
 from connector.outbox.event_names import ALLOWED, WARN_AT
 from connector.workspaces.modes import Mode
 from tests.outbox.world import HOLDER, NAMES_SPENT, OTHER_HOLDER, UNAVAILABLE, World, event, user
@@ -30,8 +31,8 @@ async def sent(world: World, *deliveries: Key) -> list[dict[str, Any]]:
 
 
 async def types(world: World, name: str = "paid-invoice") -> dict[str, str]:
-    found = await world.database.read(names.known, world.workspace_id, [names.name_key(name)])
-    return dict(found[names.name_key(name)].types) if found else {}
+    found = await world.database.read(names.known, world.workspace_id, [name_key(name)])
+    return dict(found[name_key(name)].types) if found else {}
 
 
 async def fill(world: World, count: int, *, start: int = 0) -> None:
@@ -122,7 +123,7 @@ def _make_ambiguous(connection: Any) -> None:
 
 
 async def _typed(world: World, frozen: dict[str, str]) -> names.EventName:
-    key = names.name_key("paid-invoice")
+    key = name_key("paid-invoice")
     return names.EventName(world.workspace_id, key, "paid-invoice", frozen, world.now, None, world.now)
 
 
