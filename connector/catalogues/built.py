@@ -13,7 +13,7 @@ from connector.mapping.catalog import Catalog
 from connector.mapping.problem import Problem
 from connector.mapping.reading import Read
 from connector.mapping.review import Checks
-from connector.mapping_files import mapping_files, read_body, shipped_folder
+from connector.mapping_files import mapping_files, read_text, shipped_folder
 
 Layer = Sequence[Read]
 
@@ -58,7 +58,7 @@ def build(mapping_set: MappingSet, checks: Checks, *, where: Path | None = None)
 
 
 def _read(name: str, text: str, checks: Checks, where: Path | None) -> list[Read]:
-    return read_body(str(where / name) if where else name, text.encode("utf-8", "surrogateescape"), checks)
+    return read_text(str(where / name) if where else name, text.encode("utf-8", "surrogateescape"), checks)
 
 
 @lru_cache(maxsize=4)
@@ -66,7 +66,7 @@ def _shipped(checks: Checks) -> Mapping[str, list[Read]]:
     """The shipped files by their path, read once in the life of a process: an upgrade is a new process."""
     folder = shipped_folder()
     return {
-        path.relative_to(folder).as_posix(): read_body(str(path), path.read_bytes(), checks)
+        path.relative_to(folder).as_posix(): read_text(str(path), path.read_bytes(), checks)
         for path in mapping_files(folder)
     }
 

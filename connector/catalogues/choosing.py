@@ -20,7 +20,7 @@ from connector.mapping.context import Options
 from connector.mapping.entry import Entry
 from connector.mapping.problem import did_you_mean
 from connector.mapping.review import Checks
-from connector.mapping_files import read_body
+from connector.mapping_files import read_text
 from connector.outbox.translation import Rules
 from connector.workspaces import choices as workspace_choices
 from connector.workspaces.choices import Choices
@@ -69,7 +69,7 @@ def _unknown(kind: str, name: str, known: Sequence[str] | set[str]) -> str:
 def _with_own(built: Built, choices: Choices) -> tuple[Sequence[Entry], set[str], tuple[str, ...]]:
     if choices.entries is None:
         return built.catalog.entries, set(), ()
-    reads = read_body(OWN, choices.entries.encode("utf-8", "surrogatepass"), Checks())
+    reads = read_text(OWN, choices.entries.encode("utf-8", "surrogatepass"), Checks())
     catalog, found = assemble([*built.layers, reads])
     problems = [*found, *(problem for read in reads for problem in read.problems)]
     own = {entry.id for read in reads for entry in read.entries} | {
