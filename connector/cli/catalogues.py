@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from connector.catalogues.built import Built
     from connector.catalogues.changed import Change
     from connector.catalogues.store import Deployment
+    from connector.cli.mappings.comparing import Differences
     from connector.cli.session import Session
 
 COLUMNS = ("digest", "active", "deployed_at", "deployed_by", "files", "entries")
@@ -40,12 +41,16 @@ def deploy(
     ] = None,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Without asking.")] = False,
+    last: Annotated[
+        int, typer.Option(min=0, help="Show what would become otherwise of so many of each workspace's newest events.")
+    ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change; nothing is asked.")] = False,
     json: Json = False,
 ) -> None:
     """Have every process map by these files over the shipped catalogue: checked, shown, and refused whole if wrong."""
     from connector.catalogues.changed import changes
     from connector.catalogues.deploying import Refused
+    from connector.cli.mappings.comparing import over_events
     from connector.cli.session import run
     from connector.settings import load
 
@@ -59,14 +64,22 @@ def deploy(
     async def work(session: Session) -> dict[str, Any]:
         built, before = await _built(session, path)
         problems = await _problems(session, built, path)
+        seen = await over_events(session, before.catalog, built.catalog, last=last) if last and not problems else None
         found = changes(before.catalog, built.catalog)
-        result = {"ok": not problems, "digest": built.set.digest, "before": before.set.digest, "deployed": False}
-        if not problems and not dry_run and _agreed(found, built, before, yes=yes, quiet=json):
+        result: dict[str, Any] = {
+            "ok": not problems,
+            "digest": built.set.digest,
+            "before": before.set.digest,
+            "deployed": False,
+        }
+        if not problems and not dry_run and _agreed(found, built, before, seen, yes=yes, quiet=json):
             done = await session.database.transact(_deploy, built, session.now)
             problems = list(done.problems) if isinstance(done, Refused) else []
             result.update(ok=not problems, deployed=not problems)
         elif not json and (problems or dry_run):
-            _show(found, built, before)
+            _show(found, built, before, seen)
+        if seen is not None:
+            result["events"] = seen.document()
         return {**result, "changes": [_change(each) for each in found], "problems": problems}
 
     _end(run(work), as_json=json)
@@ -200,21 +213,25 @@ def _deploy(connection: Any, built: Built, now: int) -> Any:  # noqa: ANN401 - a
     return put_into_use(connection, built, by=_somebody(), now=now)
 
 
-def _agreed(found: Sequence[Change], built: Built, before: Built, *, yes: bool, quiet: bool) -> bool:
+def _agreed(
+    found: Sequence[Change], built: Built, before: Built, seen: Differences | None, *, yes: bool, quiet: bool
+) -> bool:
     """Whether it is to be done: by --yes, or because somebody who has seen what changes says so."""
     if not quiet:
-        _show(found, built, before)
+        _show(found, built, before, seen)
     if yes or built.set.digest == before.set.digest:
         return True
     return typer.confirm("Deploy?", default=False, err=True)
 
 
-def _show(found: Sequence[Change], built: Built, before: Built) -> None:
+def _show(found: Sequence[Change], built: Built, before: Built, seen: Differences | None) -> None:
     if not found and built.set.digest != before.set.digest:
         say("no entry behaves differently")
     for each in found:
         named = f" ({each.name})" if each.name else ""
         say(f"{each.how:<11} {each.id}{named}" + (f": {'; '.join(each.what)}" if each.what else ""))
+    if seen is not None:
+        seen.show()
 
 
 def _end(result: dict[str, Any], *, as_json: bool) -> None:

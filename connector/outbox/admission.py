@@ -9,23 +9,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, update
+from sqlalchemy import Connection, bindparam, update
 
 from connector.database.rows import run_many
 from connector.database.tables import deliveries
-from connector.events import Key
+from connector.events import Key, MetadataValue
 from connector.mapping.wire import keep_types, seen_type
 from connector.outbox import alerts, event_names, queue
-from connector.outbox.delivery import State, name_key
+from connector.outbox.delivery import Delivery, State, name_key
 from connector.outbox.event_names import ALLOWED, FULL, STOPPED, WARN_AT, EventName
+
+if TYPE_CHECKING:
+    from connector.outbox.claim import Claimed
 
 MANY, DRIFT = "event_names_many", "key_type_drift"
 _TELL_APART = "\u2003"
 """Between a name and a key in an alert's subject."""
-
-Row = RowMapping | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Opened:
 
 @dataclass(slots=True)
 class Admission:
-    """What is being found out about some claimed rows of one workspace."""
+    """What is being found out about some claimed deliveries of one workspace."""
 
     workspace_id: int
     names: dict[Key, EventName]
@@ -52,36 +53,45 @@ class Admission:
     rewritten: list[dict[str, Any]] = field(default_factory=list)
     opened: list[tuple[str, str, str]] = field(default_factory=list)
 
+    def rewrite(self, delivery: Delivery, metadata: Mapping[str, MetadataValue], notes: Sequence[str]) -> Delivery:
+        """The delivery with other metadata and more notes; written down with the rest."""
+        changed = replace(delivery, metadata=metadata, notes=(*delivery.notes, *notes))
+        row = {"metadata": changed.metadata, "notes": changed.notes}
+        here = {"the_workspace": self.workspace_id, "the_delivery": delivery.id}
+        self.rewritten.append(here | {name: json.dumps(value, ensure_ascii=False) for name, value in row.items()})
+        return changed
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The rows that may be sent, as they may be sent, and the alerts that were opened."""
+    """The deliveries that may be sent, as they may be sent, and the alerts that were opened."""
 
-    rows: Sequence[Row]
+    claimed: Sequence[Claimed]
     opened: tuple[Opened, ...] = ()
 
 
-def admit(connection: Connection, workspace_id: int, rows: Sequence[Row], *, now: int) -> Admitted:
+def admit(connection: Connection, workspace_id: int, claimed: Sequence[Claimed], *, now: int) -> Admitted:
     """Let through what may be sent; what may not is held with its reason."""
-    if not rows:
-        return Admitted(rows)
-    keys = {name_key(row["name"]) for row in rows}
+    if not claimed:
+        return Admitted(claimed)
+    keys = {name_key(each.delivery.name) for each in claimed}
     door = Admission(workspace_id, event_names.known(connection, workspace_id, keys), now)
-    passed = [fit for row in rows if (fit := _pass(connection, door, row)) is not None]
+    passed = [fit for each in claimed if (fit := _pass(connection, door, each)) is not None]
     _write_down(connection, door)
     return Admitted(passed, tuple(_opened(connection, door)))
 
 
-def _pass(connection: Connection, door: Admission, row: Row) -> Row | None:
-    key = name_key(row["name"])
-    name = door.names.get(key) or EventName(door.workspace_id, key, row["name"], first_seen_at=door.now)
+def _pass(connection: Connection, door: Admission, claimed: Claimed) -> Claimed | None:
+    delivery = claimed.delivery
+    key = name_key(delivery.name)
+    name = door.names.get(key) or EventName(door.workspace_id, key, delivery.name, first_seen_at=door.now)
     if name.counted_at is None and name.stopped_reason is None:
         name = _placed(connection, door, name)
     if name.stopped_reason is not None:
         reason = FULL if name.stopped_reason == FULL else STOPPED
-        door.held.setdefault(reason, []).append((door.workspace_id, row["delivery_id"]))
+        door.held.setdefault(reason, []).append((door.workspace_id, delivery.id))
         return None
-    return _typed(door, name, row)
+    return _typed(door, name, claimed)
 
 
 def _placed(connection: Connection, door: Admission, name: EventName) -> EventName:
@@ -101,10 +111,10 @@ def _placed(connection: Connection, door: Admission, name: EventName) -> EventNa
     return name
 
 
-def _typed(door: Admission, name: EventName, row: Row) -> Row:
-    """The row with what its types allow; what is sent for the first time is frozen as it is sent."""
-    metadata = json.loads(row["metadata"])
-    kept = keep_types(metadata, name.types)
+def _typed(door: Admission, name: EventName, claimed: Claimed) -> Claimed:
+    """With what its types allow; what is sent for the first time is frozen as it is sent."""
+    delivery = claimed.delivery
+    kept = keep_types(delivery.metadata, name.types)
     new = {
         key.casefold(): seen_type(key, value)
         for key, value in kept.metadata.items()
@@ -113,19 +123,13 @@ def _typed(door: Admission, name: EventName, row: Row) -> Row:
     if new:
         name = replace(name, types={**name.types, **new})
         door.names[name.key] = door.changed[name.key] = name
-    if not kept.drifted or row["ambiguous"] or row["claims"]:
-        return row  # what may have arrived goes out again as it was
-    notes = [f"{key}: {is_}, and this name was first sent with {was}" for key, (is_, was) in kept.drifted.items()]
+    if not kept.drifted or claimed.history.ambiguous:
+        return claimed  # what may have arrived goes out again as it was
     for key, (is_, was) in kept.drifted.items():
         words = f"{key!r} of {name.name!r} is {is_} now and was first sent as {was}: it is left out, or sent as {was}"
         door.opened.append((DRIFT, f"{name.name}{_TELL_APART}{key}", words))
-    rewritten = {
-        "metadata": json.dumps(kept.metadata, ensure_ascii=False),
-        "notes": json.dumps([*json.loads(row["notes"]), *notes], ensure_ascii=False),
-    }
-    here = {"the_workspace": door.workspace_id, "the_delivery": row["delivery_id"]}
-    door.rewritten.append(here | rewritten)
-    return {**row, **rewritten}
+    notes = [f"{key}: {is_}, and this name was first sent with {was}" for key, (is_, was) in kept.drifted.items()]
+    return replace(claimed, delivery=door.rewrite(delivery, kept.metadata, notes))
 
 
 _REWRITE = (

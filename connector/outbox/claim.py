@@ -10,13 +10,13 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import BigInteger, Connection, Integer, bindparam, case, or_, select, update
+from sqlalchemy import BigInteger, Connection, Integer, RowMapping, bindparam, case, or_, select, update
 
 from connector.database.tables import deliveries, queue, received_events
 from connector.events import Key
 from connector.outbox import admission, lanes
 from connector.outbox import queue as queue_sql
-from connector.outbox.admission import Opened, Row
+from connector.outbox.admission import Opened
 from connector.outbox.delivery import Delivery, State, from_row
 from connector.outbox.lanes import Lane
 from connector.outbox.queue import LEASE_MS
@@ -73,24 +73,28 @@ def _claim_from(
 ) -> list[Claimed]:
     admitted = lane.breaker.admits(min(room, lane.budget.available(now)), now)
     rows = _due_rows(connection, lane.workspace_id, now, admitted, suspects=suspects) if admitted else []
-    admitted_rows = admission.admit(
-        connection, lane.workspace_id, _alone(_without_killers(connection, rows, now)), now=now
-    )
-    rows = admitted_rows.rows
-    opened += admitted_rows.opened
-    queue_sql.note_interrupted(connection, [_id(row) for row in rows if row["claims"]])
+    rows = _alone(_without_killers(connection, rows, now))
     lease_id, until = secrets.token_bytes(16), now + LEASE_MS
-    _lease(connection, rows, lease_id, until, now)
-    budget = lane.budget.spend(len(rows), now)
-    breaker = lane.breaker.probing(now) if rows else lane.breaker
+    let_through = admission.admit(
+        connection, lane.workspace_id, [_claimed(row, lease_id, until, now) for row in rows], now=now
+    )
+    claimed = let_through.claimed
+    opened += let_through.opened
+    ids = [(lane.workspace_id, each.delivery.id) for each in claimed]
+    queue_sql.note_interrupted(connection, [_id(row) for row in rows if row["claims"] and _id(row) in ids])
+    _lease(connection, ids, lease_id, until, now)
+    budget = lane.budget.spend(len(claimed), now)
+    breaker = lane.breaker.probing(now) if claimed else lane.breaker
     lane = replace(lane, budget=budget, breaker=breaker, next_due=_next(connection, replace(lane, budget=budget), now))
-    lanes.serve(connection, lane, holder=holder if rows else None, now=now)
-    return [_claimed(row, lease_id, until, now) for row in rows]
+    lanes.serve(connection, lane, holder=holder if claimed else None, now=now)
+    return list(claimed)
 
 
-def _due_rows(connection: Connection, workspace_id: int, now: int, limit: int, *, suspects: bool) -> Sequence[Row]:
+def _due_rows(
+    connection: Connection, workspace_id: int, now: int, limit: int, *, suspects: bool
+) -> Sequence[RowMapping]:
     """Live work first; each priority is one walk along the index."""
-    found: list[Row] = []
+    found: list[RowMapping] = []
     for priority in lanes.Priority:
         if len(found) < limit:
             given = {"the_workspace": workspace_id, "of": priority.value, "now": now, "most": limit - len(found)}
@@ -121,27 +125,27 @@ _DUE = (
 _DUE_WITHOUT_SUSPECTS = _DUE.where(queue.c.claims < CLAIMS_TOGETHER)
 
 
-def _without_killers(connection: Connection, rows: Sequence[Row], now: int) -> Sequence[Row]:
+def _without_killers(connection: Connection, rows: Sequence[RowMapping], now: int) -> Sequence[RowMapping]:
     """A row that was claimed again and again without an outcome is not tried once more."""
     killers = [row for row in rows if quarantined(_history(row, 0))]
     queue_sql.give_up(connection, [_id(row) for row in killers], State.DEAD, "quarantined", now=now)
     return [row for row in rows if row not in killers]
 
 
-def _id(row: Row) -> queue_sql.Id:
+def _id(row: RowMapping) -> queue_sql.Id:
     return row["workspace_id"], row["delivery_id"]
 
 
-def _alone(rows: Sequence[Row]) -> Sequence[Row]:
+def _alone(rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
     """A row that was claimed twice without an outcome may be what kills us: it is tried with no other beside it."""
     suspects = [row for row in rows if runs_alone(_history(row, 0))]
     return suspects[:1] or rows
 
 
-def _lease(connection: Connection, rows: Sequence[Row], lease_id: Key, until: int, now: int) -> None:
+def _lease(connection: Connection, ids: Sequence[queue_sql.Id], lease_id: Key, until: int, now: int) -> None:
     """Hold rows until `until`. What a row that was tried before has waited beyond its time does not count."""
     waited = case((queue.c.first_attempt_at.is_(None), 0), else_=now - queue.c.due)
-    for here in queue_sql.among(queue, "delivery_id", [(row["workspace_id"], row["delivery_id"]) for row in rows]):
+    for here in queue_sql.among(queue, "delivery_id", ids):
         connection.execute(
             update(queue)
             .where(here)
@@ -161,14 +165,14 @@ def _next(connection: Connection, lane: Lane, now: int) -> int | None:
     return None if due is None else max(due, min(lane.budget.next_at(now), now + LEASE_MS))
 
 
-def _claimed(row: Row, lease_id: Key, until: int, now: int) -> Claimed:
+def _claimed(row: RowMapping, lease_id: Key, until: int, now: int) -> Claimed:
     waited = max(0, now - row["due"]) if row["first_attempt_at"] is not None else 0
     return Claimed(
         from_row(row), lease_id, until, row["number"] + 1, _history(row, waited), row["received_at"], row["due"]
     )
 
 
-def _history(row: Row, waited: int) -> History:
+def _history(row: RowMapping, waited: int) -> History:
     return History(
         attempts=row["attempts"],
         claims=row["claims"],

@@ -119,7 +119,7 @@ def as_row(
     }
 
 
-def from_row(row: RowMapping | Mapping[str, Any]) -> Delivery:
+def from_row(row: RowMapping) -> Delivery:
     """A row of `deliveries` as a value."""
     return Delivery(
         workspace_id=row["workspace_id"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -124,7 +125,8 @@ async def test_what_stands_in_for_money_is_no_drift_of_it(database: Database):
 
 async def test_a_set_that_would_break_a_workspaces_own_entries_is_refused(database: Database):
     await put_ok(database, FIRST)
-    own = '{"entries": "version: 1\\nsource: stripe\\ncontact: {email: type}\\nevents:\\n  - {id: own, enabled: false}\\n"}'
+    switch = "version: 1\nsource: stripe\ncontact: {email: type}\nevents:\n  - {id: own, enabled: false}\n"
+    own = json.dumps({"entries": switch})
     await add_workspace(database, settings=own)
     refused = await put(database, mapping_set(rule("closed-invoice", id_="another")))
     assert isinstance(refused, Refused)
