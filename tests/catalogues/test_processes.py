@@ -66,7 +66,7 @@ async def test_serve_and_worker_follow_a_deployment_and_a_rollback_during_load(c
         await worker.said("running")
         processes = [service.process, worker, other]
         sender = cluster.sender()
-        load = asyncio.create_task(sender.send(*webhooks(150)))
+        load = asyncio.create_task(sender.send(*webhooks(60)))
         done = await cluster.json("mappings", "deploy", str(mine), "--yes")
         await followed(processes, done["digest"])
         back = await cluster.json("mappings", "rollback")
@@ -176,7 +176,7 @@ async def test_a_stopped_name_is_not_sent_by_anybody_and_is_sent_once_it_is_star
     assert (stopped["stopped"], stopped["held"]) == (True, 0)
     await cluster.start()
     await cluster.start()
-    await cluster.sender().send(*webhooks(40))
+    await cluster.sender().send(*webhooks(20))
     books = await cluster.settled()
     assert not [each for each in books.deliveries if each["name"] == "paid-invoice" and each["state"] == "delivered"]
     held = [each for each in books.deliveries if each["reason"] == "name_stopped"]
