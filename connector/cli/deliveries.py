@@ -44,7 +44,9 @@ OfReason = Annotated[str | None, typer.Option("--reason", help="Only for this re
 
 OfMapping = Annotated[
     str | None,
-    typer.Option("--mapping", metavar="DIGEST", help="Only made by this mapping set.", show_default=False),
+    typer.Option(
+        "--mapping", metavar="DIGEST", help="Only what this mapping set made and is not sent.", show_default=False
+    ),
 ]
 
 
@@ -74,6 +76,7 @@ class Chosen:
             self.reason,
             before=pages.before_place(self.cursor),
             mapping=self.mapping,
+            unsent=self.mapping is not None and self.state is None,
         )
         return await session.database.read(history.page, wanted, limit=limit)
 

@@ -11,7 +11,7 @@ from connector.database.tables import attempts, deliveries, event_names, queue
 from connector.events import Key
 from connector.inbox import store
 from connector.inbox.store import ReceivedEvent
-from connector.outbox.delivery import Delivery, State, from_row
+from connector.outbox.delivery import FINAL, Delivery, State, from_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Filter:
     before: tuple[int, Key] | None = None
     mapping: str | None = None
     """How the digest of what made it begins: its mapping set, or that as one workspace has it."""
+    unsent: bool = False
+    """Only what may still go out: nothing delivered, dead or discarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ def page(connection: Connection, wanted: Filter, *, limit: int) -> list[Delivery
             query = query.where(column == value)
     if wanted.mapping is not None:
         query = query.where(columns.mapping_digest.startswith(wanted.mapping, autoescape=True))
+    if wanted.unsent:
+        query = query.where(columns.state.not_in([state.value for state in FINAL]))
     if wanted.before is not None:
         query = query.where(tuple_(columns.updated_at, columns.id) < wanted.before)
     return [from_row(row) for row in connection.execute(query).mappings()]
