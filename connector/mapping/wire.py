@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from connector.events import MetadataValue
 from connector.mapping.metadata import MetadataType, key_type
@@ -24,15 +25,25 @@ def declared_type(kind: MetadataType) -> str:
 
 def seen_type(key: str, value: MetadataValue) -> str:
     """The type that Intercom sees in `value` under `key`."""
-    if (kind := key_type(key)) is not None:
-        return kind.value
-    match value:
-        case str():
-            return MetadataType.TEXT.value
-        case int() | float():
-            return MetadataType.NUMBER.value
-        case _:
-            return (MetadataType.MONEY if "amount" in value else MetadataType.RICH_LINK).value
+    return _read_key(key)[1] or _shape(value)
+
+
+@lru_cache(maxsize=4096)
+def _read_key(key: str) -> tuple[str, str | None]:
+    """The key as Intercom compares it, and the type that it alone says."""
+    kind = key_type(key)
+    return key.casefold(), None if kind is None else kind.value
+
+
+_TEXT, _NUMBER = MetadataType.TEXT.value, MetadataType.NUMBER.value
+
+
+def _shape(value: MetadataValue) -> str:
+    if isinstance(value, str):
+        return _TEXT
+    if isinstance(value, int | float):
+        return _NUMBER
+    return (MetadataType.MONEY if "amount" in value else MetadataType.RICH_LINK).value
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,15 @@ class Kept:
 
     metadata: Mapping[str, MetadataValue]
     drifted: Mapping[str, tuple[str, str]]
+
+
+def fits(metadata: Mapping[str, MetadataValue], frozen: Mapping[str, str]) -> bool:
+    """Whether every key is known and has its type: what is true of nearly everything, and quick to see."""
+    for key, value in metadata.items():
+        name, kind = _read_key(key)
+        if frozen.get(name) != (kind or _shape(value)):
+            return False
+    return True
 
 
 def keep_types(metadata: Mapping[str, MetadataValue], frozen: Mapping[str, str]) -> Kept:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, update
 from connector.database.rows import run_many
 from connector.database.tables import deliveries
 from connector.events import Key, MetadataValue
-from connector.mapping.wire import keep_types, seen_type
+from connector.mapping.wire import fits, keep_types, seen_type
 from connector.outbox import alerts, event_names, queue
 from connector.outbox.delivery import Delivery, State, name_key
 from connector.outbox.event_names import ALLOWED, FULL, STOPPED, WARN_AT, EventName
@@ -44,6 +44,7 @@ class Admission:
     """What is being found out about some claimed deliveries of one workspace."""
 
     workspace_id: int
+    keys: dict[str, Key]
     names: dict[Key, EventName]
     now: int
     free: int | None = None
@@ -74,8 +75,8 @@ def admit(connection: Connection, workspace_id: int, claimed: Sequence[Claimed],
     """Let through what may be sent; what may not is held with its reason."""
     if not claimed:
         return Admitted(claimed)
-    keys = {name_key(each.delivery.name) for each in claimed}
-    door = Admission(workspace_id, event_names.known(connection, workspace_id, keys), now)
+    keys = {name: name_key(name) for name in {each.delivery.name for each in claimed}}
+    door = Admission(workspace_id, keys, event_names.known(connection, workspace_id, set(keys.values())), now)
     passed = [fit for each in claimed if (fit := _pass(connection, door, each)) is not None]
     _write_down(connection, door)
     return Admitted(passed, tuple(_opened(connection, door)))
@@ -83,7 +84,7 @@ def admit(connection: Connection, workspace_id: int, claimed: Sequence[Claimed],
 
 def _pass(connection: Connection, door: Admission, claimed: Claimed) -> Claimed | None:
     delivery = claimed.delivery
-    key = name_key(delivery.name)
+    key = door.keys[delivery.name]
     name = door.names.get(key) or EventName(door.workspace_id, key, delivery.name, first_seen_at=door.now)
     if name.counted_at is None and name.stopped_reason is None:
         name = _placed(connection, door, name)
@@ -114,6 +115,8 @@ def _placed(connection: Connection, door: Admission, name: EventName) -> EventNa
 def _typed(door: Admission, name: EventName, claimed: Claimed) -> Claimed:
     """With what its types allow; what is sent for the first time is frozen as it is sent."""
     delivery = claimed.delivery
+    if fits(delivery.metadata, name.types):
+        return claimed
     kept = keep_types(delivery.metadata, name.types)
     new = {
         key.casefold(): seen_type(key, value)

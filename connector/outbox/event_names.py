@@ -12,9 +12,10 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, or_, select, update
 
 from connector.database.rows import upsert
 from connector.database.tables import event_names
@@ -83,11 +84,9 @@ def stopped(connection: Connection, names: Iterable[Name]) -> dict[Name, str]:
 
 def known(connection: Connection, workspace_id: int, keys: Collection[Key]) -> dict[Key, EventName]:
     """What is known of these names in a workspace; one that is stopped everywhere is stopped here."""
-    query = select(event_names).where(
-        event_names.c.workspace_id.in_([EVERY_WORKSPACE, workspace_id]), event_names.c.key.in_(sorted(keys))
-    )
+    rows = connection.execute(_KNOWN, {"the_workspace": workspace_id, "keys": sorted(keys)})
     found: dict[Key, EventName] = {}
-    for row in sorted(connection.execute(query), key=lambda row: -row.workspace_id):
+    for row in sorted(rows, key=lambda row: -row.workspace_id):
         if row.workspace_id == workspace_id:
             found[row.key] = _event_name(row)
         elif row.stopped_reason is not None:
@@ -96,6 +95,12 @@ def known(connection: Connection, workspace_id: int, keys: Collection[Key]) -> d
                 workspace_id, here.key, here.name, here.types, here.first_seen_at, STOPPED, here.counted_at
             )
     return found
+
+
+_KNOWN = select(event_names).where(
+    event_names.c.workspace_id.in_([EVERY_WORKSPACE, bindparam("the_workspace")]),
+    event_names.c.key.in_(bindparam("keys", expanding=True, type_=event_names.c.key.type)),
+)
 
 
 def places(connection: Connection, workspace_id: int) -> Places:
@@ -192,12 +197,19 @@ def frozen(connection: Connection, workspace_id: int | None = None) -> list[Froz
     return [Frozen(row.key, json.loads(row.types), row.workspaces) for row in rows]
 
 
+@lru_cache(maxsize=4096)
+def _types(text: str) -> Mapping[str, str]:
+    """Read once: most workspaces have frozen the same, and every claim reads them."""
+    types: dict[str, str] = json.loads(text)
+    return types
+
+
 def _event_name(row: Row[Any]) -> EventName:
     return EventName(
         row.workspace_id,
         row.key,
         row.name,
-        json.loads(row.types),
+        _types(row.types),
         row.first_seen_at,
         row.stopped_reason,
         row.counted_at,
