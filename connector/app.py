@@ -25,7 +25,7 @@ from connector.database.engine import Database, Postgres, open_database
 from connector.database.migrate import migrate
 from connector.errors import ConnectorError, SettingsError
 from connector.health import Health
-from connector.inbox.receive import Receiver
+from connector.inbox.receive import Receiver, put_ahead
 from connector.intercom.client import IntercomClient, base_url, make_session
 from connector.mapping.context import Options
 from connector.names import Names
@@ -222,6 +222,7 @@ async def listening(running: Service, host: str, port: int) -> AsyncIterator[Lis
         shutdown_timeout=10.0,
     )
     await runner.setup()
+    put_ahead(runner, running.receiver)
     try:
         site = web.TCPSite(runner, host, port)
         try:

@@ -1,13 +1,13 @@
 """Unmapped types are counted
 
-Revision ID: 0002
+Revision ID: 0002b
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0002b"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
