@@ -31,7 +31,7 @@ _COLUMNS = ("time_zone", "language")
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise ValueError("is no time zone: write one of the IANA's, such as Europe/Berlin") from None
     return name
 
