@@ -140,10 +140,10 @@ def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
         "look for mapping": Job(1.0, received.ring),
         "look for deliveries": Job(1.0, queued.ring),
         "see changes": Job(0.5, running.directory.refresh_if_changed),
-        "follow the mappings": Job(FOLLOW_S, running.mappings.follow),
+        "follow the mappings": Job(FOLLOW_S, running.mappings.follow, may_take_long=True),
     }
     if running.folder is not None and not running.database.many_processes:
-        jobs["look into the mappings folder"] = Job(LOOK_S, running.folder.look)
+        jobs["look into the mappings folder"] = Job(LOOK_S, running.folder.look, may_take_long=True)
     if isinstance(running.database, Postgres):
         jobs["follow the clock"] = Job(60.0, running.database.follow_clock, jitter=5.0)
     return jobs

@@ -19,12 +19,14 @@ from connector.database.tables import workspaces
 from connector.mapping.review import Checks
 from connector.outbox import alerts, event_names
 from connector.outbox.admission import close_drift
-from connector.workspaces import changes
+from connector.workspaces import changes, choices
 from connector.workspaces.choices import Choices
 from connector.workspaces.modes import Mode
 
 REFUSED = "mappings_refused"
 """The alert about a folder whose change was refused."""
+CHOICES_BROKEN = "choices_broken"
+"""The alert about a workspace whose own entries, or other choices, do not fit the set in use."""
 BEFORE_ANYTHING = "connector"
 
 
@@ -80,7 +82,8 @@ def refusals(connection: Connection, built: Built) -> Iterator[str]:
 def _activated(connection: Connection, digest: str, *, by: str, how: str, now: int) -> Deployed:
     before = store.activate(connection, digest, by=by, how=how, now=now)
     close_drift(connection, now=now)
-    alerts.close_alerts(connection, REFUSED, now=now)
+    for kind in (REFUSED, CHOICES_BROKEN):
+        alerts.close_alerts(connection, kind, now=now)
     return Deployed(digest, before, changed=True)
 
 
@@ -97,13 +100,24 @@ def _broken(connection: Connection, built: Built) -> Iterator[str]:
     seen: dict[str, tuple[str, ...]] = {}
     for row in connection.execute(with_own):
         try:
-            choices = Choices.model_validate(json.loads(row.settings))
+            theirs = Choices.model_validate(json.loads(row.settings))
         except ValidationError:
             continue
-        about = choices.about_rules
-        problems = seen[about] if about in seen else seen.setdefault(about, chosen(built, choices).problems)
+        about = theirs.about_rules
+        problems = seen[about] if about in seen else seen.setdefault(about, chosen(built, theirs).problems)
         for problem in problems[:1]:
             yield f"workspace {row.app_id}: {problem} (`connector workspaces choices {row.app_id}`)"
+
+
+def choose(
+    connection: Connection, built: Built, workspace_id: int, wanted: Choices, *, actor: str, now: int
+) -> list[str]:
+    """Store what a workspace chooses over the set in use, or say what keeps it from that."""
+    if wrong := refusals_of_choices(connection, built, workspace_id, wanted):
+        return wrong
+    choices.write(connection, workspace_id, wanted, actor=actor, now=now)
+    alerts.close_alerts(connection, CHOICES_BROKEN, workspace_id=workspace_id, now=now)
+    return []
 
 
 def refusals_of_choices(connection: Connection, built: Built, workspace_id: int, wanted: Choices) -> list[str]:

@@ -10,12 +10,15 @@ import asyncio
 from connector.catalogues import store
 from connector.catalogues.built import Built, build
 from connector.catalogues.choosing import RulesByWorkspace
+from connector.catalogues.deploying import CHOICES_BROKEN
 from connector.catalogues.mapping_set import SHIPPED_ALONE
+from connector.database.clock import wall
 from connector.database.engine import Database
 from connector.errors import SettingsError
 from connector.mapping.catalog import Catalog
 from connector.mapping.context import Options
 from connector.mapping.review import Checks
+from connector.outbox.alerts import open_alert
 from connector.outbox.translation import RulesOf
 from connector.telemetry.facts import AlertOpened, MappingsInUse, MappingsRefused, Tell
 
@@ -33,6 +36,7 @@ class Mappings:
         self._current = self._by_workspace(Built(SHIPPED_ALONE, Catalog(), (), (), {}))
         self._refused: str | None = None
         self._told: set[tuple[int, str]] = set()
+        self._to_write: list[tuple[int, str]] = []
 
     @property
     def catalog(self) -> Catalog:
@@ -67,7 +71,11 @@ class Mappings:
         self._use(built)
 
     async def follow(self) -> bool:
-        """Take up another set if another one is in use; whether that was so."""
+        """Take up another set if another one is in use; whether that was so. Also writes down what was found broken."""
+        while self._to_write:
+            workspace_id, why = self._to_write[0]
+            await self._database.transact(open_alert, workspace_id, CHOICES_BROKEN, "", why, now=wall())
+            del self._to_write[0]
         digest = await self._database.read(store.active_digest)
         if digest is None or digest in (self.digest, self._refused):
             return False
@@ -83,13 +91,15 @@ class Mappings:
     def _use(self, built: Built) -> None:
         self._current = self._by_workspace(built)
         self._refused = None
+        self._told.clear()
         self._tell(MappingsInUse(built.set.digest, len(built.catalog.entries)))
 
     def _by_workspace(self, built: Built) -> RulesByWorkspace:
         return RulesByWorkspace(built, self._options, self._broken)
 
     def _broken(self, workspace_id: int, why: str) -> None:
-        """Told once: the workspace goes on without what does not fit."""
+        """Told once: the workspace goes on without what does not fit. Called while mapping, so written down later."""
         if (workspace_id, why) not in self._told:
             self._told.add((workspace_id, why))
-            self._tell(AlertOpened(workspace_id, "choices_broken", "", why))
+            self._to_write.append((workspace_id, why))
+            self._tell(AlertOpened(workspace_id, CHOICES_BROKEN, "", why))

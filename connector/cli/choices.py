@@ -70,7 +70,7 @@ async def _chosen(session: Session, app_id: str, given: dict[str, Any]) -> dict[
     from connector.catalogues import store
     from connector.catalogues.built import build
     from connector.catalogues.choosing import mistakes
-    from connector.catalogues.deploying import refusals_of_choices
+    from connector.catalogues.deploying import choose
     from connector.mapping.review import Checks
     from connector.workspaces import choices as kept
 
@@ -79,10 +79,9 @@ async def _chosen(session: Session, app_id: str, given: dict[str, Any]) -> dict[
     built = build(await session.database.read(store.active), Checks())
     if given:
         chosen = kept.changed(chosen, given)
-        wrong = await session.database.read(refusals_of_choices, built, workspace.id, chosen)
+        wrong = await session.database.transact(choose, built, workspace.id, chosen, actor="cli", now=session.now)
         if wrong:
             raise UsageError("; ".join(wrong))
-        await session.database.transact(kept.write, workspace.id, chosen, actor="cli", now=session.now)
     return {**_document(chosen), "problems": mistakes(built, chosen), "families_there_are": _families(built)}
 
 

@@ -122,13 +122,20 @@ async def test_own_entries_lie_over_the_catalogues_and_beat_their_family(mapping
     assert entry.name == "settled-invoice"
 
 
-async def test_own_entries_that_do_not_fit_are_left_out_and_told_once(mappings: Mappings, told: list[object]):
+async def test_own_entries_that_do_not_fit_are_left_out_and_told_once(
+    mappings: Mappings, told: list[object], database: Database
+):
     rules = mappings.rules()
     for n in range(2):
         found = rules(workspace(7, entries=BROKEN, families={"stripe/invoices": False}, metadata_keys=12 + n))
         assert {e.id for e in found.catalog.entries} == {e.id for e in mappings.catalog.entries}
     [alert] = [fact for fact in told if isinstance(fact, AlertOpened)]
     assert (alert.workspace_id, alert.kind) == (7, "choices_broken")
+    await mappings.follow()
+    [kept] = await database.read(alerts.open_alerts)
+    assert (kept.workspace_id, kept.kind) == (7, "choices_broken")
+    await put_ok(database, mapping_set())
+    assert await database.read(alerts.open_alerts) == []
 
 
 async def test_choices_that_nobody_could_have_made_are_as_none(mappings: Mappings, told: list[object]):
