@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from connector.catalogues import built as built_module
 from connector.catalogues import folder as folders
 from connector.catalogues import store
 from connector.catalogues.deploying import Deployed, Refused, roll_back
@@ -93,6 +94,27 @@ async def _smuggle(database: Database, found: MappingSet) -> None:
         store.activate(connection, found.digest, by="another version", how="deploy", now=NOW)
 
     await database.transact(work)
+
+
+async def test_two_versions_of_the_shipped_catalogue_follow_one_set_and_nothing_goes_back_and_forth(
+    database: Database, mappings: Mappings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    await put_ok(database, mapping_set())
+    await mappings.follow()
+    (tmp_path / "older" / "stripe").mkdir(parents=True)
+    (tmp_path / "older" / "stripe" / "bills.yaml").write_text(HEAD + rule("filed-invoice", id_="shipped-before"))
+    with monkeypatch.context() as patched:
+        patched.setattr("connector.catalogues.built.shipped_folder", lambda: tmp_path / "older")
+        built_module._shipped.cache_clear()
+        other = Mappings(database, Options(), lambda _fact: None)
+        await other.start()
+    built_module._shipped.cache_clear()
+    assert {entry.id for entry in other.catalog.entries} == {"own", "shipped-before"}
+    assert not any([await each.follow() for each in (mappings, other) * 3])
+    assert other.digest == mappings.digest
+    made_by = {each.rules()(None).digest.partition("-") for each in (mappings, other)}
+    assert len(made_by) == 2  # a delivery says which of the two made it
+    assert {each[0] for each in made_by} == {mapping_set().digest}
 
 
 async def test_nothing_is_paid_for_choices_while_nobody_changes_them(mappings: Mappings):
