@@ -19,18 +19,19 @@ from dataclasses import dataclass
 from aiohttp import ClientSession, web
 
 from connector.appstore.webhooks import Webhooks
+from connector.catalogues import store
+from connector.catalogues.deploying import Refused
+from connector.catalogues.folder import LOOK_S, Folder
+from connector.catalogues.in_use import FOLLOW_S, Mappings
 from connector.contacts import known
 from connector.contacts.creating import Creator
 from connector.database.engine import Database, Postgres, open_database
 from connector.database.migrate import migrate
-from connector.errors import DatabaseError, SettingsError
+from connector.errors import ConnectorError, DatabaseError, SettingsError
 from connector.health import Health
 from connector.inbox.receive import Receiver, put_ahead
 from connector.intercom.client import IntercomClient, base_url, make_session
-from connector.mapping.catalog import Catalog
 from connector.mapping.context import Options
-from connector.mapping.review import Checks
-from connector.mapping_files import load, shipped_folder
 from connector.names import Names
 from connector.outbox import retention
 from connector.outbox.bell import Bell
@@ -41,12 +42,11 @@ from connector.outbox.worker import CONCURRENCY, Worker
 from connector.people.forgetting import Forgetting
 from connector.schedule import Job, Schedule
 from connector.settings import Settings
-from connector.telemetry.facts import Fact, ProcessesTakenOver, StageFailed, Tell
+from connector.telemetry.facts import Fact, MappingsNotDeployed, ProcessesTakenOver, StageFailed, Tell
 from connector.telemetry.logs import Logs
 from connector.telemetry.metrics import Metrics
 from connector.workspaces.directory import Directory
 from connector.workspaces.keys import load_vault
-from connector.workspaces.store import Workspace
 
 DRAIN_S = 25.0
 """What deliveries in flight get to finish when the service is told to stop."""
@@ -55,39 +55,9 @@ WAIT_S = 5.0
 LARGEST_BODY = 8 * 1024 * 1024
 
 
-@dataclass
-class Mappings:
-    """The catalogue in use; a set with mistakes never takes the place of a good one."""
-
-    settings: Settings
-    catalog: Catalog
-
-    @classmethod
-    def load(cls, settings: Settings) -> Mappings:
-        """The shipped catalogue with the operator's folder over it. Raises SettingsError with every mistake."""
-        return cls(settings, _catalog(settings))
-
-    def reload(self) -> None:
-        """Read the folders anew. Raises SettingsError, and then keeps what is in use."""
-        self.catalog = _catalog(self.settings)
-
-    def options(self, workspace: Workspace | None) -> Options:
-        """What the service and a workspace have chosen about events."""
-        return Options(
-            metadata_keys=self.settings.metadata_keys,
-            time_zone=workspace.time_zone if workspace else "UTC",
-            language=workspace.language if workspace else "en",
-            zero_decimal_money=self.settings.zero_decimal_money.value,
-        )
-
-
-def _catalog(settings: Settings) -> Catalog:
-    folders = [shipped_folder(), *([settings.mappings_dir] if settings.mappings_dir else [])]
-    loaded = load(folders, Checks(metadata_keys=settings.metadata_keys))
-    if not loaded.ok:
-        mistakes = "\n".join(str(problem) for problem in loaded.problems)
-        raise SettingsError(f"the mapping files have mistakes (`connector mappings check` shows them too):\n{mistakes}")
-    return loaded.catalog
+def options(settings: Settings) -> Options:
+    """What the service has chosen about all events."""
+    return Options(metadata_keys=settings.metadata_keys, zero_decimal_money=settings.zero_decimal_money.value)
 
 
 @dataclass
@@ -98,6 +68,7 @@ class Service:
     database: Database
     directory: Directory
     mappings: Mappings
+    folder: Folder | None
     metrics: Metrics
     health: Health
     receiver: Receiver
@@ -119,11 +90,17 @@ class Service:
         app.add_routes(self.health.routes())
         return app
 
+    async def reload_mappings(self) -> None:
+        """What SIGHUP asks for: deploy the folder of a single machine, also what was taken back; else look anew."""
+        if self.folder is not None and not self.database.many_processes:
+            await self.folder.take(asked=True)
+        await self.mappings.follow()
+
 
 @contextlib.asynccontextmanager
 async def service(settings: Settings, *, logs: Logs, work: bool = True) -> AsyncIterator[Service]:
     """Open everything; with `work`, map and deliver too. Raises ConnectorError where something is not right."""
-    vault, mappings = load_vault(settings), Mappings.load(settings)
+    vault = load_vault(settings)
     metrics = Metrics()
     tell = tell_all(logs, metrics)
     database = await open_database(settings.database_url, owner=True)
@@ -131,12 +108,14 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
         await migrate(database)
         directory = Directory(database, vault)
         await directory.reload()
+        mappings = Mappings(database, options(settings), tell)
+        folder = await _taken_up(settings, database, mappings, tell)
         received, queued = Bell(), Bell()
         forgetting = Forgetting(database, tell)
         health = Health(database, metrics, mappings_loaded=lambda: bool(mappings.catalog.entries))
         receiver = Receiver(database, directory, tell=tell, bell=received.ring)
         webhooks = _webhooks(settings, database, directory, tell, queued, forgetting)
-        running = Service(settings, database, directory, mappings, metrics, health, receiver, webhooks, tell)
+        running = Service(settings, database, directory, mappings, folder, metrics, health, receiver, webhooks, tell)
         schedule = Schedule(_jobs(running, received, queued) | _chores(running, forgetting), tell=tell)
         schedule.start()
         try:
@@ -148,6 +127,26 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
             await forgetting.close()
     finally:
         await database.close()
+
+
+async def _taken_up(settings: Settings, database: Database, mappings: Mappings, tell: Tell) -> Folder | None:
+    """Begin with the deployed set, or with this process's folder where that is what deploys. Raises SettingsError.
+
+    A folder deploys on a single machine, and the first one ever does; with several processes the deployed set counts.
+    """
+    folder = settings.mappings_dir and Folder(settings.mappings_dir, database, settings.metadata_keys, tell)
+    deployed = await database.read(store.active_digest)
+    if folder and (deployed is None or not database.many_processes):
+        result = await folder.take()
+        if isinstance(result, Refused) and deployed is None:
+            mistakes = "\n".join(result.problems)
+            raise SettingsError(
+                f"the mapping files have mistakes (`connector mappings check` shows them too):\n{mistakes}"
+            )
+    elif folder and await folder.differs():
+        tell(MappingsNotDeployed(str(folder.path)))
+    await mappings.start()
+    return folder or None
 
 
 def tell_all(logs: Logs, metrics: Metrics) -> Tell:
@@ -190,7 +189,10 @@ def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
         "look for deliveries": Job(1.0, queued.ring),
         "see changes": Job(0.5, running.directory.refresh_if_changed),
         "retention": Job(60.0, lambda: retention.turn(running.database, running.settings), jitter=20.0),
+        "follow the mappings": Job(FOLLOW_S, running.mappings.follow, may_take_long=True),
     }
+    if running.folder is not None and not running.database.many_processes:
+        jobs["look into the mappings folder"] = Job(LOOK_S, running.folder.look, may_take_long=True)
     if isinstance(running.database, Postgres):
         jobs["follow the clock"] = Job(60.0, running.database.follow_clock, jitter=5.0)
     return jobs
@@ -229,8 +231,7 @@ async def _working(running: Service, received: Bell, queued: Bell) -> AsyncItera
             running.database,
             running.directory,
             Names(),
-            lambda: running.mappings.catalog,
-            running.mappings.options,
+            running.mappings.rules,
             running.tell,
             received,
             queued,
@@ -347,8 +348,9 @@ async def listening(
         await runner.cleanup()
 
 
-async def until_told_to_stop(on_reload: Mappings, tell: Tell) -> None:
+async def until_told_to_stop(running: Service) -> None:
     """Wait for SIGTERM or SIGINT; SIGHUP reads the mapping files anew. A second signal ends the process at once."""
+    reloads: set[asyncio.Task[None]] = set()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -357,11 +359,15 @@ async def until_told_to_stop(on_reload: Mappings, tell: Tell) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
 
-    def reload() -> None:
+    async def reloaded() -> None:
         try:
-            on_reload.reload()
-        except SettingsError as error:
-            tell(StageFailed("mappings", error))
+            await running.reload_mappings()
+        except ConnectorError as error:
+            running.tell(StageFailed("mappings", error))
+
+    def reload() -> None:
+        reloads.add(task := asyncio.create_task(reloaded()))
+        task.add_done_callback(reloads.discard)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked)

@@ -80,12 +80,16 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 child.send_signal(number)
 
+    def _is_stopping(self) -> bool:
+        """Asked anew: a signal may have come while a child ran."""
+        return self._stopping
+
     async def _keep_one(self, line: int) -> None:
         pause = SHORTEST_PAUSE_S
         while not self._stopping:
             began = time.monotonic()
             status = await self._run_one(line)
-            if self._stopping:
+            if self._is_stopping():
                 self._failed = self._failed or max(0, status)
                 return
             if not self._has_run and status > 0:  # it said why; so would all the others

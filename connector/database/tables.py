@@ -342,6 +342,7 @@ event_names = Table(
     Column("types", Text, nullable=False),  # JSON {key: type}, frozen at first send
     _time("first_seen_at"),
     _display("stopped_reason"),
+    _time("counted_at", nullable=True),  # since when it is one of the names that Intercom allows
 )
 
 alerts = Table(
@@ -376,6 +377,21 @@ matches = Table(
     _time("asked_at"),
 )
 
+# ── what the mapping is ─────────────────────────────────────────────────────────────────────────────────────────────
+
+catalogues = Table(
+    "catalogues",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # of the documents
+    Column("documents", Text, nullable=False),  # JSON {path: YAML}: the operator's own files, not the shipped ones
+    Column("shipped_digest", String(64), nullable=False),  # of the shipped catalogue that they were checked over
+    Column("entries", Integer, nullable=False),  # of both together
+    _time("deployed_at"),  # for the last time: a rollback is no deployment
+    _display("deployed_by", nullable=False),
+    _time("from_folder_at", nullable=True),  # when a service last found just these in its folder
+    _time("activated_at"),
+)
+
 # ── the service itself ──────────────────────────────────────────────────────────────────────────────────────────────
 
 service = Table(
@@ -383,6 +399,7 @@ service = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row
     Column("changes", BigInteger, nullable=False),  # rises with each change of a workspace, an endpoint or a setting
+    Column("catalogue", String(64), nullable=True),  # the digest of the mapping set in use: one row, so one set
     CheckConstraint("id = 1", name="one_row"),
 )
 
