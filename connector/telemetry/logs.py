@@ -26,6 +26,7 @@ from connector.telemetry.facts import (
     NotificationRefused,
     NotificationTaken,
     PersonForgotten,
+    ProcessesTakenOver,
     StageFailed,
     WebhookRefused,
     WebhookStored,
@@ -61,6 +62,8 @@ def words(fact: Fact) -> Words:
             return Words(logging.ERROR, "workspace stopped", _fields(fact))
         case AlertOpened():
             return Words(logging.WARNING, "alert opened", _fields(fact))
+        case ProcessesTakenOver():
+            return Words(logging.WARNING, "processes taken over", _fields(fact))
         case StageFailed(stage=stage, error=error):
             return Words(logging.ERROR, "stage failed", {"stage": stage, "exc_info": error})
 
@@ -117,11 +120,20 @@ class Logs:
 
     def tell(self, fact: Fact) -> None:
         """Write a fact, unless its kind has just been written or is below the level."""
-        if isinstance(fact, WebhookStored) and self.level > logging.DEBUG:
-            return  # the one fact of the hot path: not even worded
+        if self._is_routine(fact):
+            return  # the facts of the hot path: not even worded
         line = words(fact)
         if line.level >= self.level:
             self.line(line, kind=_rationed(fact))
+
+    def _is_routine(self, fact: Fact) -> bool:
+        """Whether it is below the level, as can be told without wording it."""
+        match fact:
+            case WebhookStored():
+                return self.level > logging.DEBUG
+            case AttemptMade(step="done") | EventMapped(state="mapped"):
+                return self.level > logging.INFO
+        return False
 
     def line(self, line: Words, *, kind: Hashable | None = None) -> None:
         """Write a line; one of a `kind` only in its turn."""
