@@ -142,6 +142,16 @@ received_events = Table(
         postgresql_where=text("state = 'received'"),
     ),
     Index(None, "workspace_id", "received_at"),
+    Index(  # which types nobody maps, how often and when last; costs nothing until an event turns out to be one
+        "ix_received_events_unmapped",
+        "workspace_id",
+        "source",
+        "type",
+        "received_at",
+        "state",  # always the same, but SQLite looks into the row for it otherwise
+        sqlite_where=text("state = 'unmapped'"),
+        postgresql_where=text("state = 'unmapped'"),
+    ),
 )
 
 bodies = Table(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, func, select, tuple_
 
-from connector.database.tables import attempts, deliveries, queue
+from connector.database.tables import attempts, deliveries, event_names, queue
 from connector.events import Key
 from connector.inbox import store
 from connector.inbox.store import ReceivedEvent
@@ -134,6 +134,11 @@ def count_by_state(connection: Connection, workspace_id: int | None = None) -> d
     if workspace_id is not None:
         query = query.where(deliveries.c.workspace_id == workspace_id)
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def names_made(connection: Connection, workspace_id: int) -> set[Key]:
+    """`name_key` of every event name that a workspace has had."""
+    return set(connection.scalars(select(event_names.c.key).where(event_names.c.workspace_id == workspace_id)))
 
 
 def count_by_reason(connection: Connection, workspace_id: int, states: Sequence[State]) -> dict[tuple[str, str], int]:

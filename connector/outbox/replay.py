@@ -144,8 +144,8 @@ def _as_new(connection: Connection, found: Delivery, now: int) -> Replay:
     generation = _next_generation(connection, found)
     new_id = delivery_id(found.received_key, found.mapping_id, generation)
     row.update(id=new_id, generation=generation, mapped_at=now, updated_at=now, delivered_at=None, reason=None)
-    ways = [way for way in (*found.contact, found.identifier) if way]
     row["released_at"] = now
+    ways = [way for way in (*found.contact, found.identifier) if way]
     wish = Wish(
         found.workspace_id,
         new_id,

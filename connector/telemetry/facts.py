@@ -135,12 +135,12 @@ Fact: TypeAlias = (
     | WebhookRefused
     | EventMapped
     | AttemptMade
-    | NotificationTaken
-    | NotificationRefused
-    | PersonForgotten
     | WorkspaceStopped
     | AlertOpened
     | ProcessesTakenOver
+    | NotificationTaken
+    | NotificationRefused
+    | PersonForgotten
     | StageFailed
 )
 Tell: TypeAlias = Callable[[Fact], None]

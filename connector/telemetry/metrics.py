@@ -135,6 +135,12 @@ class Metrics:
         """Everything, in Prometheus' text format (`CONTENT_TYPE`)."""
         return generate_latest(self.registry)
 
+    def _count_mapped(self, fact: EventMapped) -> None:
+        self._mapped.of(fact.source, fact.state).inc()
+        self._made.of(fact.source).inc(len(fact.deliveries))
+        if fact.untested_version is not None:
+            self._untested.of(fact.source, fact.untested_version).inc()
+
     def _count_attempt(self, fact: AttemptMade) -> None:
         self._attempts.of(fact.outcome, fact.step).inc()
         self._call.of(fact.outcome).observe(fact.duration_ms / 1000)

@@ -70,7 +70,7 @@ async def test_children_do_not_outlive_a_killed_parent(postgres_deployment: Depl
 
 
 async def test_what_a_killed_process_was_trying_is_anothers_long_before_its_leases_end(postgres_deployment: Deployment):
-    """They last for a minute, which `settled` does not wait for: without a sign of life they are void in ten seconds."""
+    """They last a minute, which `settled` does not wait for: without a sign of life they are void in ten seconds."""
     deployment = postgres_deployment
     await deployment.sandbox("POST", "faults", kind="slow", delay=30.0, times=20)
     await deployment.start()
