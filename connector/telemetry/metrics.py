@@ -111,12 +111,6 @@ class Metrics:
             case StageFailed():
                 self._failures.of(fact.stage).inc()
 
-    def _count_mapped(self, fact: EventMapped) -> None:
-        self._mapped.of(fact.source, fact.state).inc()
-        self._made.of(fact.source).inc(len(fact.deliveries))
-        if fact.untested_version is not None:
-            self._untested.of(fact.source, fact.untested_version).inc()
-
     def _count_people(self, fact: NotificationTaken | NotificationRefused | PersonForgotten) -> None:
         match fact:
             case NotificationTaken():
