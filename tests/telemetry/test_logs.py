@@ -42,6 +42,7 @@ EXAMPLES: dict[type[Fact], Fact] = {
     NotificationTaken: NotificationTaken("contact.user.created", 7, 2, 0.003),
     NotificationRefused: NotificationRefused(401, "bad_signature"),
     PersonForgotten: PersonForgotten(7, "segment", 3, 4, 2),
+    ProcessesTakenOver: ProcessesTakenOver(2),
     WorkspaceStopped: WorkspaceStopped(7, "Intercom refused the token"),
     AlertOpened: AlertOpened(7, "names", "paid-invoice", "120 names are in use"),
     ProcessesTakenOver: ProcessesTakenOver(1),
