@@ -132,8 +132,11 @@ received_events = Table(
     _state(),  # events.ReceivedState
     _display("reason"),
     Column("tries", SmallInteger, nullable=False, server_default=text("0")),  # of mapping it
+    Column("priority", SmallInteger, nullable=False, server_default=text("0")),  # events.Priority: 0 live, 1 history
     Index(
         "ix_received_events_to_map",
+        "priority",
+        "workspace_id",
         "received_at",
         sqlite_where=text("state = 'received'"),
         postgresql_where=text("state = 'received'"),
@@ -159,6 +162,7 @@ bodies = Table(
     Column("received_at", BigInteger, primary_key=True, autoincrement=False),
     _key("key", primary_key=True),
     Column("body", LargeBinary, nullable=False),
+    postgresql_partition_by="RANGE (received_at)",  # a partition a day: `database.partitions`
 )
 
 # ── what goes out ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -185,6 +189,7 @@ deliveries = Table(
     _time("mapped_at"),
     _time("updated_at"),
     _time("delivered_at", nullable=True),
+    _time("released_at", nullable=True),  # an operator let it go, whatever its age and its workspace's mode
     Index(None, "workspace_id", "received_key"),
     Index(None, "workspace_id", "state", "updated_at"),
     UniqueConstraint("workspace_id", "once_key", "generation"),
@@ -219,6 +224,8 @@ queue = Table(
     Column("unknowns", Integer, nullable=False),  # answers of a kind we do not know
     Column("ladder", Integer, nullable=False),  # steps taken while waiting for the contact to appear
     Index(None, "workspace_id", "priority", "due"),
+    # the leases of a dead process; SQLite's only process voids them all when it starts
+    Index("ix_queue_leased", "lease_id", postgresql_where=text("lease_id IS NOT NULL")).ddl_if(dialect="postgresql"),
 )
 
 lanes = Table(
@@ -292,6 +299,28 @@ wanted = Table(
     Index(None, "workspace_id", "delivery_id"),
 )
 
+known_contacts = Table(
+    "known_contacts",
+    metadata,
+    _workspace(),
+    _key("identifier", primary_key=True),  # Identifier.key of what events call them
+    _display("contact_id"),  # Intercom's id, as its webhook or our own creation told; null while one is being created
+    _time("seen_at"),  # for some minutes this is known better than Intercom's search knows it
+    _key("holder", nullable=True),  # who creates them now: one at a time, across processes
+    _time("held_until", nullable=True),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    _workspace(),
+    _key("identifier", primary_key=True),
+    Column("identifier_kind", String(32), nullable=False),
+    _display("identifier_value", nullable=False),  # gone with the row, once everything else is
+    _display("asked_by", nullable=False),  # segment, intercom
+    _time("asked_at"),
+)
+
 names = Table(
     "names",
     metadata,
@@ -338,6 +367,15 @@ audit = Table(
     Index(None, "workspace_id", "at"),
 )
 
+matches = Table(
+    "matches",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),  # digest of the ways to name one person
+    _display("matched_by"),  # the kind of identifier that Intercom knows; null = none
+    _time("asked_at"),
+)
+
 # ── the service itself ──────────────────────────────────────────────────────────────────────────────────────────────
 
 service = Table(
@@ -346,4 +384,44 @@ service = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row
     Column("changes", BigInteger, nullable=False),  # rises with each change of a workspace, an endpoint or a setting
     CheckConstraint("id = 1", name="one_row"),
+)
+
+processes = Table(
+    "processes",
+    metadata,
+    _key("id", primary_key=True),  # of its leases' ids the first half, of the lanes it holds the holder
+    _display("name", nullable=False),  # host and process id, for people
+    _time("started_at"),
+    _time("seen_at"),  # by the database's clock
+)
+
+ticks = Table(
+    "ticks",
+    metadata,
+    Column("task", String(64), primary_key=True),
+    Column("tick", BigInteger, primary_key=True, autoincrement=False),  # the time divided by the task's interval
+    _time("taken_at"),
+)
+
+regions = Table(
+    "regions",
+    metadata,
+    Column("region", String(8), primary_key=True),
+    # the breaker (outbox.breaker.Breaker)
+    Column("breaker_failures", Integer, nullable=False, server_default=text("0")),
+    Column("breaker_opened", Integer, nullable=False, server_default=text("0")),
+    _time("breaker_until", nullable=True),
+    # the throttle (intercom.throttle.Throttle)
+    Column("rate", Float, nullable=True),  # calls a second; null = off
+    Column("tokens", Float, nullable=False, server_default=text("0")),
+    _time("refilled_at", nullable=True),
+    _time("refused_at", nullable=True),
+)
+
+retention = Table(
+    "retention",
+    metadata,
+    _workspace(),
+    Column("task", String(64), primary_key=True),
+    _time("until_at"),  # everything older has been dealt with
 )
