@@ -45,7 +45,6 @@ EXAMPLES: dict[type[Fact], Fact] = {
     ProcessesTakenOver: ProcessesTakenOver(2),
     WorkspaceStopped: WorkspaceStopped(7, "Intercom refused the token"),
     AlertOpened: AlertOpened(7, "names", "paid-invoice", "120 names are in use"),
-    ProcessesTakenOver: ProcessesTakenOver(1),
     MappingsInUse: MappingsInUse("ef" * 16, 220),
     MappingsRefused: MappingsRefused("mine/", 2, "mine/a.yaml:3:5: ..."),
     MappingsNotDeployed: MappingsNotDeployed("mine/"),
