@@ -18,6 +18,9 @@ from dataclasses import dataclass
 
 from aiohttp import ClientSession, web
 
+from connector.appstore.webhooks import Webhooks
+from connector.contacts import known
+from connector.contacts.creating import Creator
 from connector.database.engine import Database, Postgres, open_database
 from connector.database.migrate import migrate
 from connector.errors import DatabaseError, SettingsError
@@ -29,11 +32,13 @@ from connector.mapping.context import Options
 from connector.mapping.review import Checks
 from connector.mapping_files import load, shipped_folder
 from connector.names import Names
+from connector.outbox import retention
 from connector.outbox.bell import Bell
 from connector.outbox.deliver import Courier
 from connector.outbox.mapper import Mapper
 from connector.outbox.pulse import EVERY_S, Pulse
 from connector.outbox.worker import CONCURRENCY, Worker
+from connector.people.forgetting import Forgetting
 from connector.schedule import Job, Schedule
 from connector.settings import Settings
 from connector.telemetry.facts import Fact, ProcessesTakenOver, StageFailed, Tell
@@ -96,6 +101,7 @@ class Service:
     metrics: Metrics
     health: Health
     receiver: Receiver
+    webhooks: Webhooks
     tell: Tell
     work: Work | None = None
 
@@ -109,6 +115,7 @@ class Service:
         """Every route of this process."""
         app = web.Application(client_max_size=LARGEST_BODY)
         app.add_routes(self.receiver.routes())
+        app.add_routes(self.webhooks.routes())
         app.add_routes(self.health.routes())
         return app
 
@@ -125,16 +132,20 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
         directory = Directory(database, vault)
         await directory.reload()
         received, queued = Bell(), Bell()
+        forgetting = Forgetting(database, tell)
         health = Health(database, metrics, mappings_loaded=lambda: bool(mappings.catalog.entries))
         receiver = Receiver(database, directory, tell=tell, bell=received.ring)
-        running = Service(settings, database, directory, mappings, metrics, health, receiver, tell)
-        schedule = Schedule(_jobs(running, received, queued), tell=tell)
+        webhooks = _webhooks(settings, database, directory, tell, queued, forgetting)
+        running = Service(settings, database, directory, mappings, metrics, health, receiver, webhooks, tell)
+        schedule = Schedule(_jobs(running, received, queued) | _chores(running, forgetting), tell=tell)
         schedule.start()
         try:
             async with _working(running, received, queued) if work else contextlib.nullcontext() as running.work:
                 yield running
         finally:
             schedule.stop()
+            await webhooks.close()
+            await forgetting.close()
     finally:
         await database.close()
 
@@ -149,11 +160,36 @@ def tell_all(logs: Logs, metrics: Metrics) -> Tell:
     return tell
 
 
+def _webhooks(
+    settings: Settings, database: Database, directory: Directory, tell: Tell, queued: Bell, forgetting: Forgetting
+) -> Webhooks:
+    secret = settings.intercom_client_secret
+    return Webhooks(
+        database,
+        directory,
+        client_secret=secret.get_secret_value() if secret else None,
+        tell=tell,
+        woken=queued.ring,
+        erase=forgetting.soon,
+    )
+
+
+def _chores(running: Service, forgetting: Forgetting) -> dict[str, Job]:
+    async def forget_known() -> None:
+        await running.database.transact(known.prune, now=running.database.clock.now())
+
+    return {
+        "forget people": Job(2.0, forgetting.soon),
+        "forget who was just created": Job(300.0, forget_known, jitter=60.0),
+    }
+
+
 def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
     jobs = {
         "look for mapping": Job(1.0, received.ring),
         "look for deliveries": Job(1.0, queued.ring),
         "see changes": Job(0.5, running.directory.refresh_if_changed),
+        "retention": Job(60.0, lambda: retention.turn(running.database, running.settings), jitter=20.0),
     }
     if isinstance(running.database, Postgres):
         jobs["follow the clock"] = Job(60.0, running.database.follow_clock, jitter=5.0)
@@ -199,7 +235,14 @@ async def _working(running: Service, received: Bell, queued: Bell) -> AsyncItera
             received,
             queued,
         )
-        worker = Worker(running.database, running.directory, _courier(running, session), running.tell, queued)
+        worker = Worker(
+            running.database,
+            running.directory,
+            _courier(running, session),
+            running.tell,
+            queued,
+            max_age_ms=running.settings.max_age_ms,
+        )
         running.metrics.gauge("deliveries_in_flight", "Deliveries being tried now.", lambda: worker.in_flight)
         async with _alive(running.database, worker, running.tell):
             work = Work(mapper, worker, running.tell)
@@ -257,7 +300,8 @@ def _courier(running: Service, session: ClientSession) -> Courier:
         return override or base_url(region)
 
     client = IntercomClient(session, version=running.settings.intercom_version, base_url_for=base_url_for)
-    return Courier(client, running.database.clock.now)
+    now = running.database.clock.now
+    return Courier(client, now, creator=Creator(running.database, client, now))
 
 
 @dataclass

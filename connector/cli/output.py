@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -109,6 +112,26 @@ def remark(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
+@contextmanager
+def progress(what: str, *, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr at a terminal, for what takes a while; yields what to call with the steps just done."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+
+        def advance(steps: int) -> None:
+            bar.advance(task, steps)
+
+        yield advance
+
+
+def styled(line: str, style: str) -> str:
+    """`line` in a colour, where a terminal shows it."""
+    return typer.style(line, fg=style) if sys.stdout.isatty() else line
+
+
 def cell(value: object) -> str:
     """A value as people read it, on one line."""
     match value:
@@ -120,6 +143,11 @@ def cell(value: object) -> str:
             text = json.dumps(value, ensure_ascii=False)
         case _:
             text = str(value)
+    return safe(text)
+
+
+def safe(text: str) -> str:
+    """`text` on one line, without anything that a terminal would obey."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 

@@ -35,6 +35,7 @@ LARGE_BODY = 256 * 1024
 """A body of this many bytes is read on a thread, so that it holds nobody up."""
 RETRY_AFTER_S = "5"
 
+WRONG_MODE = "wrong_mode"
 _PLAIN = re.compile(r"[\w-]+", re.ASCII)
 
 Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -174,14 +175,17 @@ def _credentials(endpoint: Endpoint) -> Credentials:
 
 
 def _arrivals(endpoint: Endpoint, accepted: Accepted, now: int) -> Sequence[Arrival]:
-    return [
-        Arrival(endpoint.workspace_id, endpoint.id, endpoint.stream, admitted(event, endpoint.mode), now)
-        for event in accepted.events
-    ]
+    return [_arrival(endpoint, admitted(event, endpoint.mode), now) for event in accepted.events]
+
+
+def _arrival(endpoint: Endpoint, event: SourceEvent, now: int) -> Arrival:
+    """What an endpoint does not take is kept apart: it must not make a repeat of what another endpoint takes."""
+    stream = f"{endpoint.stream}:not-{endpoint.mode}" if event.reason == WRONG_MODE else endpoint.stream
+    return Arrival(endpoint.workspace_id, endpoint.id, stream, event, now)
 
 
 def admitted(event: SourceEvent, mode: str) -> SourceEvent:
     """`event`, or the same one ignored because it is of the mode (live, test) that its endpoint does not take."""
     if mode == "any" or event.state is not ReceivedState.RECEIVED or event.livemode == (mode == "live"):
         return event
-    return msgspec.structs.replace(event, state=ReceivedState.IGNORED, reason="wrong_mode")
+    return msgspec.structs.replace(event, state=ReceivedState.IGNORED, reason=WRONG_MODE)

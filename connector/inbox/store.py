@@ -311,9 +311,24 @@ def find(connection: Connection, workspace_id: int, key: Key) -> tuple[ReceivedE
     return None if row is None else (_received(row), row["body"])
 
 
+def bodies_of(connection: Connection, events: Sequence[ReceivedEvent]) -> dict[Key, bytes]:
+    """The bodies of some events of one workspace that are still kept, by the events' keys."""
+    query = (
+        select(received_events.c.key, bodies.c.body)
+        .join(bodies, _same_event)
+        .where(
+            received_events.c.workspace_id.in_({event.workspace_id for event in events}),
+            received_events.c.key.in_([event.key for event in events]),
+        )
+    )
+    return {row.key: row.body for row in connection.execute(query)}
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which events to list; None is any. `before` is the (received_at, key) of the last one seen."""
+    """Which events to list; None is any. `before` is the (received_at, key) of the last one seen, `since` the
+    millisecond of receipt from which on they count.
+    """
 
     workspace_id: int | None = None
     state: ReceivedState | None = None
@@ -321,6 +336,7 @@ class Filter:
     type: str | None = None
     external_key: str | None = None
     before: tuple[int, Key] | None = None
+    since: int | None = None
 
 
 def page(connection: Connection, wanted: Filter, *, limit: int) -> list[ReceivedEvent]:
@@ -338,6 +354,13 @@ def page(connection: Connection, wanted: Filter, *, limit: int) -> list[Received
             query = query.where(column == value)
     if wanted.before is not None:
         query = query.where(tuple_(columns.received_at, columns.key) < wanted.before)
+    if wanted.since is not None:
+        query = query.where(columns.received_at >= wanted.since)
+    return [_received(row) for row in connection.execute(query).mappings()]
+
+
+def found_among(connection: Connection, query: Select[Any]) -> list[ReceivedEvent]:
+    """The rows of `received_events` that `query` finds, as values."""
     return [_received(row) for row in connection.execute(query).mappings()]
 
 

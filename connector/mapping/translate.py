@@ -11,7 +11,6 @@ from connector.mapping.closures import EVALUATION_ERRORS, is_false
 from connector.mapping.context import Context, Json, Names, Options
 from connector.mapping.dates import EARLIEST_EVENT
 from connector.mapping.entry import Entry
-from connector.mapping.event_name import derive_name
 from connector.mapping.functions import previous_attributes
 from connector.mapping.lookup import why
 from connector.mapping.roots import BEFORE, RECEIVED_AT, VARS
@@ -45,7 +44,7 @@ def translate(
     if not entry.enabled:
         return Skipped("disabled")
     context = Context(payload, received_at, names, options, entry.dialect.unit)
-    root = _root(entry, context)
+    root = root_of(entry, context)
     if not _holds(entry, root, context):
         return Skipped("when", tuple(context.notes))
     name = entry.name or _derived(entry, root, context)
@@ -58,7 +57,7 @@ def translate(
     return IntercomEvent(entry.id, name, created_at, contact, metadata, once, tuple(context.notes))
 
 
-def _root(entry: Entry, context: Context) -> Root:
+def root_of(entry: Entry, context: Context) -> Root:
     """What the expressions see: the payload, and as much of `vars`, `before` and `received_at` as they use."""
     payload = context.payload
     if not entry.needs_root:
@@ -105,7 +104,7 @@ def _holds(entry: Entry, root: Root, context: Context) -> bool:
 
 def _derived(entry: Entry, root: Root, context: Context) -> str | None:
     said = entry.derive(root, context) if entry.derive else None
-    name = derive_name(said) if said else None
+    name = entry.make_name(said) if said else None
     if name is None:
         context.note("name", "no event name can be made of what the payload says")
     return name

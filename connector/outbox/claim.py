@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, Connection, Integer, Row, Select, bindparam, 
 from connector.database.rows import ByKeys
 from connector.database.tables import deliveries, queue, received_events
 from connector.events import Key, Priority
-from connector.outbox import lanes, regions
+from connector.outbox import gate, lanes, regions
 from connector.outbox import queue as queue_sql
 from connector.outbox.delivery import COLUMNS, Delivery, State, from_values
 from connector.outbox.lanes import Lane
@@ -42,6 +42,9 @@ class Claimed(msgspec.Struct, frozen=True):
     received_at: int
     due: int
     region: str
+    occurred_at: int | None = None
+    """By its sender's time, in Unix seconds."""
+    released_at: int | None = None
 
     @property
     def suspect(self) -> bool:
@@ -57,11 +60,13 @@ def claim(
     room: int,
     suspects: bool = True,
     held: Mapping[int, int] | None = None,
+    max_age_ms: int | None = None,
 ) -> list[Claimed]:
     """Up to `room` deliveries to try now, fairly from all lanes that are due; without `suspects`, none of those.
 
     `held` (by workspace) are those that the process has already. With it no workspace gets more than an even share of
     all there is room for, and one share is left for the next that comes: whose calls hang cannot take everybody's room.
+    What may not go out (`gate`) is held instead.
     """
     claimed: list[Claimed] = []
     due = lanes.due(connection, holder=holder, now=now, limit=min(LANES_AT_ONCE, room))
@@ -71,7 +76,9 @@ def claim(
         share = (room - len(claimed)) // (len(due) - place)  # of what those before it have left over
         share = min(share, rooms.get(lane.workspace_id, room))
         region = troubled.get(lane.region) or Region(lane.region)
-        found = _claim_from(connection, lane, region, holder=holder, now=now, room=share, suspects=suspects)
+        found = _claim_from(
+            connection, lane, region, holder=holder, now=now, room=share, suspects=suspects, max_age_ms=max_age_ms
+        )
         if lane.region in troubled:
             troubled[lane.region] = region.sent(len(found), now)
         claimed += found
@@ -98,12 +105,21 @@ def _rooms(due: Sequence[Lane], room: int, held: Mapping[int, int] | None) -> di
 
 
 def _claim_from(
-    connection: Connection, lane: Lane, region: Region, *, holder: Key, now: int, room: int, suspects: bool
+    connection: Connection,
+    lane: Lane,
+    region: Region,
+    *,
+    holder: Key,
+    now: int,
+    room: int,
+    suspects: bool,
+    max_age_ms: int | None,
 ) -> list[Claimed]:
     admitted = region.admits(lane.breaker.admits(min(room, lane.budget.available(now)), now), now)
     lease_id, until = holder[:8] + secrets.token_bytes(8), now + LEASE_MS
     rows = _due_rows(connection, lane.workspace_id, now, admitted, suspects=suspects) if admitted else []
     found = [_claimed(row, lease_id, until, now, lane.region) for row in rows]
+    found = gate.hold_back(connection, lane.workspace_id, found, now=now, max_age_ms=max_age_ms)
     found = _alone(_without_killers(connection, found, now))
     queue_sql.note_interrupted(connection, [_id(each) for each in found if each.history.claims])
     ids = [each.delivery.id for each in found]
@@ -158,6 +174,8 @@ def _with_their_deliveries(pick: Select[Any]) -> Select[Any]:
             picked.c.unknowns,
             picked.c.ladder,
             received_events.c.received_at,
+            received_events.c.occurred_at,
+            deliveries.c.released_at,
         )
         .select_from(picked)
         .join(
@@ -222,7 +240,8 @@ def _next(earliest: int | None, lane: Lane, region: Region, now: int) -> int | N
 
 def _claimed(row: Row[Any], lease_id: Key, until: int, now: int, region: str) -> Claimed:
     delivery, more = from_values(row[:_OWN]), row[_OWN:]
-    claims, number, due, attempts, first_attempt_at, stood_still, ambiguous, lookups, unknowns, ladder, received = more
+    claims, number, due, attempts, first_attempt_at, stood_still, ambiguous, lookups, unknowns, ladder, *times = more
+    received_at, occurred_at, released_at = times
     waited = max(0, now - due) if first_attempt_at is not None else 0
     history = History(
         attempts,
@@ -234,7 +253,7 @@ def _claimed(row: Row[Any], lease_id: Key, until: int, now: int, region: str) ->
         bool(ambiguous or claims > 0),  # whoever claimed it before may have sent it
         ladder,
     )
-    return Claimed(delivery, lease_id, until, number + 1, history, received, due, region)
+    return Claimed(delivery, lease_id, until, number + 1, history, received_at, due, region, occurred_at, released_at)
 
 
 _OWN = len(COLUMNS)

@@ -205,16 +205,17 @@ def _park(connection: Connection, done: Completion, row: RowMapping, reason: str
     else:
         _reschedule(connection, done, row, due=wake_at, ladder=ladder + 1, lookups=0)
     delivery = done.claimed.delivery
-    begin_with = delivery.identifier if row["ambiguous"] else _first(connection, delivery)
-    people = [way for way in (*delivery.contact, delivery.identifier, begin_with) if way and way.kind.addresses]
+    first = _ways(connection, delivery)
+    begin_with = delivery.identifier if row["ambiguous"] or not first else first[0]
+    people = [way for way in (*delivery.contact, delivery.identifier, *first) if way and way.kind.addresses]
     queue_sql.want(connection, _id(done), people)
     _put_into(connection, done, State.PARKED, reason, begin_with)
 
 
-def _first(connection: Connection, delivery: Delivery) -> Identifier | None:
-    """The identifier that the delivery would be addressed by if it were made now."""
+def _ways(connection: Connection, delivery: Delivery) -> tuple[Identifier, ...]:
+    """How the delivery would be addressed if it were made now, and what else is known of the same person."""
     resolution = directory.resolve(connection, delivery.workspace_id, delivery.contact)
-    return resolution.identifier if isinstance(resolution, Resolved) else delivery.identifier
+    return (resolution.identifier, *resolution.also) if isinstance(resolution, Resolved) else ()
 
 
 def _put_into(

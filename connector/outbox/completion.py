@@ -23,6 +23,8 @@ class Completion:
     identifier: Identifier | None = None
     looked_up: Answer | None = None
     """What the look-up after it was answered, where there was one: it drew on the same budget."""
+    further: tuple[Answer, ...] = ()
+    """What calls to create the contact were answered: the same budget again."""
     trouble: Outcome | None = None
     """What kept that look-up from telling who it is: it is then made again."""
     mode_seen_at: int = 0

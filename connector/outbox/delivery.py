@@ -6,8 +6,11 @@
        │        ▼ │
        │      parked                     Intercom does not know the contact, yet
        │
-       ├──► held ──► due                 its workspace is watching: an operator lets it go
+       ├──► held ──► due                 an operator lets it go
        └──► dead, discarded
+
+    due ──► held                         too old to be sent unasked, or its workspace only tries others
+    waiting, held, parked ──► dead       nothing happened until what is old is pruned
 
 `waiting`: nobody is known whom it is for. A `held` delivery goes back to `due` when it is released. A `dead` or
 `discarded` one does when it is replayed and a try of it may have arrived; if none can have, it is forgotten, and its
@@ -40,12 +43,14 @@ class State(StrEnum):
     DISCARDED = "discarded"
 
 
+FORGOTTEN = "person_deleted"
+"""The reason on what was a person's who is forgotten: nothing of it is left to send or to map again."""
 FINAL = (State.DELIVERED, State.DEAD, State.DISCARDED)
 
 AFTER: Mapping[State, tuple[State, ...]] = {
     State.WAITING: (State.DUE, State.HELD, State.DEAD, State.DISCARDED),
-    State.HELD: (State.DUE, State.DISCARDED),
-    State.DUE: (State.DELIVERED, State.PARKED, State.DEAD, State.DISCARDED),
+    State.HELD: (State.DUE, State.DEAD, State.DISCARDED),
+    State.DUE: (State.DELIVERED, State.HELD, State.PARKED, State.DEAD, State.DISCARDED),
     State.PARKED: (State.DUE, State.DELIVERED, State.DEAD, State.DISCARDED),
     State.DELIVERED: (),
     State.DEAD: (State.DUE, State.DELIVERED, State.DISCARDED),

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, func, select, tuple_
 
-from connector.database.tables import attempts, deliveries, queue
+from connector.database.tables import attempts, deliveries, event_names, queue
 from connector.events import Key
 from connector.inbox import store
 from connector.inbox.store import ReceivedEvent
 from connector.outbox.delivery import Delivery, State, from_row
+from connector.outbox.selection import Selection, conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,15 @@ def page(connection: Connection, wanted: Filter, *, limit: int) -> list[Delivery
     return [from_row(row) for row in connection.execute(query).mappings()]
 
 
+def listed(connection: Connection, wanted: Selection, *, before: tuple[int, Key] | None, limit: int) -> list[Delivery]:
+    """The deliveries that are meant, the latest changed first, behind the (updated_at, id) of the last one seen."""
+    place = (deliveries.c.updated_at, deliveries.c.id)
+    query = select(deliveries).where(*conditions(wanted)).order_by(*(each.desc() for each in place)).limit(limit)
+    if before is not None:
+        query = query.where(tuple_(*place) < before)
+    return [from_row(row) for row in connection.execute(query).mappings()]
+
+
 def find(connection: Connection, workspace_id: int, delivery_id: Key) -> Delivery | None:
     """One delivery."""
     query = select(deliveries).where(deliveries.c.workspace_id == workspace_id, deliveries.c.id == delivery_id)
@@ -124,6 +134,11 @@ def count_by_state(connection: Connection, workspace_id: int | None = None) -> d
     if workspace_id is not None:
         query = query.where(deliveries.c.workspace_id == workspace_id)
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def names_made(connection: Connection, workspace_id: int) -> set[Key]:
+    """`name_key` of every event name that a workspace has had."""
+    return set(connection.scalars(select(event_names.c.key).where(event_names.c.workspace_id == workspace_id)))
 
 
 def count_by_reason(connection: Connection, workspace_id: int, states: Sequence[State]) -> dict[tuple[str, str], int]:

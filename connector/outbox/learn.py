@@ -52,8 +52,9 @@ def _paced(budget: Budget, completions: Sequence[Completion]) -> tuple[Budget, s
         if done.answer.status == 429 and budget.has_plenty(done.finished_at):
             refused.add(id(done))
         budget = budget.learn(done.answer, done.finished_at)
-        if done.looked_up is not None:
-            budget = budget.spend(1, done.finished_at).learn(done.looked_up, done.finished_at)
+        for answer in (done.looked_up, *done.further):
+            if answer is not None:
+                budget = budget.spend(1, done.finished_at).learn(answer, done.finished_at)
     return budget, refused
 
 

@@ -19,6 +19,7 @@ from connector.errors import DatabaseError
 from connector.events import ReceivedState
 from connector.inbox import store
 from connector.inbox.store import ReceivedEvent
+from connector.mapping.api_versions import untested
 from connector.mapping.catalog import Catalog
 from connector.mapping.context import Options
 from connector.names import Names
@@ -158,4 +159,5 @@ def _fact(stored: Stored) -> EventMapped:
         stored.state.value,
         stored.reason,
         tuple(delivery.hex() for delivery in stored.deliveries),
+        untested(received.api_version),
     )

@@ -57,7 +57,7 @@ class _Turn:
 
 @dataclass
 class Worker:
-    """Delivers for all workspaces; `concurrency` calls at once."""
+    """Delivers for all workspaces; `concurrency` calls at once, and nothing for the first time after `max_age_ms`."""
 
     database: Database
     directory: Directory
@@ -65,6 +65,7 @@ class Worker:
     tell: Tell
     bell: Bell
     concurrency: int = CONCURRENCY
+    max_age_ms: int | None = None
     holder: Key = field(default_factory=lambda: secrets.token_bytes(16))
     pulse: Pulse | None = None
     """Where there are other processes, which take over what is held by one that shows no sign of life."""
@@ -152,6 +153,7 @@ class Worker:
             room=room,
             suspects=not self._hand.suspects and not any(each.claimed.suspect for each in done),
             held=self._hand.held,
+            max_age_ms=self.max_age_ms,
         )
         return _Turn(completed, claimed, lanes.next_due(connection, holder=self.holder))
 

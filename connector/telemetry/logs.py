@@ -23,6 +23,9 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    NotificationRefused,
+    NotificationTaken,
+    PersonForgotten,
     ProcessesTakenOver,
     StageFailed,
     WebhookRefused,
@@ -53,6 +56,8 @@ def words(fact: Fact) -> Words:
             return Words(level, f"event {state}", {"received_event": fields.pop("event"), **fields})
         case AttemptMade(step=step):
             return Words(logging.WARNING if step == "dead" else logging.INFO, "delivery attempted", _fields(fact))
+        case NotificationTaken() | NotificationRefused() | PersonForgotten():
+            return _words_about_people(fact)
         case WorkspaceStopped():
             return Words(logging.ERROR, "workspace stopped", _fields(fact))
         case AlertOpened():
@@ -61,6 +66,18 @@ def words(fact: Fact) -> Words:
             return Words(logging.WARNING, "processes taken over", _fields(fact))
         case StageFailed(stage=stage, error=error):
             return Words(logging.ERROR, "stage failed", {"stage": stage, "exc_info": error})
+
+
+def _words_about_people(fact: NotificationTaken | NotificationRefused | PersonForgotten) -> Words:
+    match fact:
+        case NotificationTaken(woken=woken):
+            level = logging.DEBUG if woken == 0 else logging.INFO
+            return Words(level, "intercom webhook taken", _fields(fact))
+        case NotificationRefused(status=status):
+            level = logging.WARNING if status >= 500 else logging.INFO
+            return Words(level, "intercom webhook refused", _fields(fact))
+        case PersonForgotten():
+            return Words(logging.INFO, "person forgotten", _fields(fact))
 
 
 def _fields(fact: Fact) -> dict[str, Any]:
@@ -131,6 +148,8 @@ def _rationed(fact: Fact) -> Hashable | None:
     match fact:
         case WebhookRefused():
             return ("refused", fact.source, fact.why, fact.endpoint_id)
+        case NotificationRefused():
+            return ("notification refused", fact.why)
         case StageFailed():
             return ("failed", fact.stage, type(fact.error))
         case _:
