@@ -43,6 +43,7 @@ async def service(database_url: str, intercom: str, processes: int) -> AsyncIter
         "CONNECTOR_INTERCOM_API_URL": intercom,
         "CONNECTOR_ENCRYPTION_KEYS": new_key(),
         "CONNECTOR_LOG_FORMAT": "json",
+        "CONNECTOR_MAX_AGE": "0",  # the payload's own times are long past
         "CONNECTOR_LOG_LEVEL": "warning",
     }
     await asyncio.to_thread(connector, environment, "migrate")
@@ -51,7 +52,8 @@ async def service(database_url: str, intercom: str, processes: int) -> AsyncIter
     endpoint = await asyncio.to_thread(connector, environment, *add)
     port = _free_port()
     options = ("--port", str(port), *(("--processes", str(processes)) if processes > 1 else ()))
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "connector", "serve", *options, env=environment)
+    command = (sys.executable, "-m", "connector", "serve", *options)
+    process = await asyncio.create_subprocess_exec(*command, env=environment)
     try:
         await _ready(port)
         yield port, endpoint["path"]

@@ -177,9 +177,45 @@ def from_row(row: RowMapping) -> Delivery:
 
 def from_values(values: Sequence[Any]) -> Delivery:
     """The values of `COLUMNS` as a delivery."""
-    *first, kind, value, metadata, notes, state, reason, mapped_at, updated_at, delivered_at = values
-    identifier = Identifier(_KINDS[kind], value) if kind else None
-    return Delivery(*first, identifier, metadata, notes, _STATES[state], reason, mapped_at, updated_at, delivered_at)
+    (
+        workspace_id,
+        delivery,
+        received_key,
+        mapping_id,
+        mapping_digest,
+        generation,
+        name,
+        created_at,
+        contact,
+        kind,
+        value,
+        metadata,
+        notes,
+        state,
+        reason,
+        mapped_at,
+        updated_at,
+        delivered_at,
+    ) = values
+    return Delivery(
+        workspace_id,
+        delivery,
+        received_key,
+        mapping_id,
+        mapping_digest,
+        generation,
+        name,
+        created_at,
+        contact,
+        Identifier(_KINDS[kind], value) if kind else None,
+        metadata,
+        notes,
+        _STATES[state],
+        reason,
+        mapped_at,
+        updated_at,
+        delivered_at,
+    )
 
 
 _KINDS = {kind.value: kind for kind in IdentifierKind}
