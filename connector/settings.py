@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     intercom_version: str = Field(
         default="2.16", pattern=r"^[0-9]{1,2}\.[0-9]{1,2}$", description="Version of Intercom's API to ask for."
     )
+    stripe_api_url: str | None = Field(
+        default=None, description="Used instead of Stripe's address: for the sandbox and tests."
+    )
     metadata_keys: int = Field(
         default=10,
         ge=10,
@@ -98,7 +101,7 @@ class Settings(BaseSettings):
         description="`debug`, `info`, `warning` or `error`: the least level that is written.",
     )
 
-    @field_validator("base_url", "intercom_api_url")
+    @field_validator("base_url", "intercom_api_url", "stripe_api_url")
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
         """An http(s) address, without the slash at its end."""
