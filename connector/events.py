@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
 import msgspec
@@ -46,6 +46,13 @@ class ReceivedState(StrEnum):
     UNMAPPED = "unmapped"
     UNPARSEABLE = "unparseable"
     FAILED = "failed"
+
+
+class Priority(IntEnum):
+    """Of a received event, and of the deliveries that come of it: what happens now goes before what is caught up on."""
+
+    LIVE = 0
+    HISTORY = 1
 
 
 class SourceEvent(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import BigInteger, Connection, Integer, RowMapping, bindparam, case, or_, select, update
 
 from connector.database.tables import deliveries, queue, received_events
-from connector.events import Key
+from connector.events import Key, Priority
 from connector.outbox import lanes
 from connector.outbox import queue as queue_sql
 from connector.outbox.delivery import Delivery, State, from_row
@@ -76,7 +76,7 @@ def _due_rows(
 ) -> Sequence[RowMapping]:
     """Live work first; each priority is one walk along the index."""
     found: list[RowMapping] = []
-    for priority in lanes.Priority:
+    for priority in Priority:
         if len(found) < limit:
             given = {"the_workspace": workspace_id, "of": priority.value, "now": now, "most": limit - len(found)}
             found += connection.execute(_DUE if suspects else _DUE_WITHOUT_SUSPECTS, given).mappings().all()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Integer, RowMapping, bindparam, case, or_, select, update
 
 from connector.database.rows import insert_new
 from connector.database.tables import lanes, queue, workspaces
-from connector.events import Key
+from connector.events import Key, Priority
 from connector.intercom.pace import Budget
 from connector.outbox.breaker import Breaker
 from connector.workspaces.store import Mode
@@ -20,13 +19,6 @@ SERVED = (Mode.LIVE.value, Mode.TRYING.value)
 """The modes of a workspace in which its lane is served."""
 HELD_MS = 10_000
 """How long a process keeps a lane without a sign of life; its leases last longer."""
-
-
-class Priority(IntEnum):
-    """Of a queue row: what happens now goes before what is caught up on."""
-
-    LIVE = 0
-    HISTORY = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,8 @@ class Mapper:
     tell: Tell
     bell: Bell
     queued: Bell
+    _served: int = 0
+    """The workspace that had its turn last."""
 
     async def run(self) -> None:
         """Map until cancelled; a database that is away for a while is waited for."""
@@ -89,10 +91,17 @@ class Mapper:
                 await self.database.transact(store.settle, [(found, ReceivedState.FAILED, "quarantined")])
             else:
                 await self.database.transact(store.count_try, found)
-                await self._map(await self.database.read(self._pick, only=found))
+                await self._map(await self.database.read(self._pick_one, found))
 
-    def _pick(self, connection: Connection, *, lock: bool = False, only: ReceivedEvent | None = None) -> _Work:
-        events = store.to_map(connection, limit=BATCH, lock=lock, only=only)
+    def _pick(self, connection: Connection, *, lock: bool = False) -> _Work:
+        events = store.to_map(connection, limit=BATCH, lock=lock, after=self._served)
+        self._served = events[-1][0].workspace_id if events else 0
+        return self._work(connection, events)
+
+    def _pick_one(self, connection: Connection, only: ReceivedEvent) -> _Work:
+        return self._work(connection, store.this_to_map(connection, only))
+
+    def _work(self, connection: Connection, events: Sequence[tuple[ReceivedEvent, bytes]]) -> _Work:
         workspaces = {received.workspace_id for received, _ in events}
         return _Work(events, {each: self.names.of(connection, each) for each in workspaces})
 

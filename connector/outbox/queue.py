@@ -15,10 +15,9 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delet
 from connector.database.rows import insert_new, parts
 from connector.database.tables import attempts, deliveries, queue, wanted
 from connector.database.tables import lanes as lanes_table
-from connector.events import Identifier, Key
+from connector.events import Identifier, Key, Priority
 from connector.outbox import lanes
 from connector.outbox.delivery import State
-from connector.outbox.lanes import Priority
 
 Id: TypeAlias = tuple[int, Key]
 """(workspace, delivery)."""
