@@ -34,6 +34,12 @@ from connector.outbox.mapper import Mapper
 from connector.outbox.worker import CONCURRENCY, Worker
 from connector.schedule import Job, Schedule
 from connector.settings import Settings
+from connector.stripe_api.client import StripeApi
+from connector.sync.asker import Asker
+from connector.sync.naming import Naming
+from connector.sync.people import People
+from connector.sync.pulse import Pulse
+from connector.sync.reconcile import Reconciler
 from connector.telemetry.facts import Fact, StageFailed, Tell
 from connector.telemetry.logs import Logs
 from connector.telemetry.metrics import Metrics
@@ -107,17 +113,19 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
     """Open everything; with `work`, map and deliver too. Raises ConnectorError where something is not right."""
     vault, mappings = load_vault(settings), Mappings.load(settings)
     metrics = Metrics()
-    tell = _tell_all(logs, metrics)
     database = await open_database(settings.database_url, owner=True)
     try:
         await migrate(database)
         directory = Directory(database, vault)
         await directory.reload()
         received, queued = Bell(), Bell()
+        pulse = Pulse(database)
+        pulse.show(metrics.gauge)
+        tell = _tell_all(logs.tell, metrics.count, pulse.note)
         health = Health(database, metrics, mappings_loaded=lambda: bool(mappings.catalog.entries))
         receiver = Receiver(database, directory, tell=tell, bell=received.ring)
         running = Service(settings, database, directory, mappings, metrics, health, receiver, tell)
-        schedule = Schedule(_jobs(running, received, queued), tell=tell)
+        schedule = Schedule(_jobs(running, received, queued) | {"note webhooks": Job(5.0, pulse.beat)}, tell=tell)
         schedule.start()
         try:
             async with _working(running, received, queued) if work else contextlib.nullcontext():
@@ -128,10 +136,10 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
         await database.close()
 
 
-def _tell_all(logs: Logs, metrics: Metrics) -> Tell:
+def _tell_all(*listeners: Tell) -> Tell:
     def tell(fact: Fact) -> None:
-        metrics.count(fact)
-        logs.tell(fact)
+        for listener in listeners:
+            listener(fact)
 
     return tell
 
@@ -150,22 +158,25 @@ def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
 @contextlib.asynccontextmanager
 async def _working(running: Service, received: Bell, queued: Bell) -> AsyncIterator[None]:
     """Mapping and delivery while this is open; then nothing new is begun, and what is in flight may finish."""
-    async with make_session(CONCURRENCY) as session:
+    names, stripe_api = Names(), StripeApi(base_url=running.settings.stripe_api_url)
+    async with make_session(CONCURRENCY) as session, _closing(stripe_api):
+        syncing = _syncing(running, stripe_api, names, received, queued)
         mapper = Mapper(
             running.database,
             running.directory,
-            Names(),
+            names,
             lambda: running.mappings.catalog,
             running.mappings.options,
-            running.tell,
+            _tell_all(running.tell, syncing.asker.note),
             received,
             queued,
+            syncing.asker.unnamed,
         )
         worker = Worker(running.database, running.directory, _courier(running, session), running.tell, queued)
         running.metrics.gauge("deliveries_in_flight", "Deliveries being tried now.", lambda: worker.in_flight)
         loops = [
             asyncio.create_task(_loop(name, each, running.tell))
-            for name, each in (("map", mapper), ("deliver", worker))
+            for name, each in {"map": mapper, "deliver": worker, **syncing.loops}.items()
         ]
         try:
             yield
@@ -176,7 +187,46 @@ async def _working(running: Service, received: Bell, queued: Bell) -> AsyncItera
             await worker.drain(DRAIN_S)
 
 
-async def _loop(name: str, stage: Mapper | Worker, tell: Tell) -> None:
+@contextlib.asynccontextmanager
+async def _closing(stripe_api: StripeApi) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await stripe_api.close()
+
+
+def _syncing(running: Service, stripe_api: StripeApi, names: Names, received: Bell, queued: Bell) -> Syncing:
+    """Keeping in step with Stripe."""
+    naming = Naming(running.database, stripe_api, names, running.tell)
+    reconciler = Reconciler(
+        running.database,
+        running.directory,
+        stripe_api,
+        lambda: running.mappings.catalog,
+        running.tell,
+        received.ring,
+        running.settings.reconcile_seconds,
+        naming.find_all,
+    )
+    people = People(running.database, stripe_api, running.tell, queued.ring)
+    asker = Asker(running.database, running.directory, people, naming, running.tell)
+    return Syncing(reconciler if reconciler.every_s else None, asker)
+
+
+@dataclass(frozen=True)
+class Syncing:
+    """The loops that keep in step with Stripe."""
+
+    reconciler: Reconciler | None
+    asker: Asker
+
+    @property
+    def loops(self) -> dict[str, Reconciler | Asker]:
+        """By the name that their failures are told under."""
+        return {"ask": self.asker} | ({"reconcile": self.reconciler} if self.reconciler else {})
+
+
+async def _loop(name: str, stage: Mapper | Worker | Reconciler | Asker, tell: Tell) -> None:
     """Run a stage for as long as the process lives: an error that nobody foresaw is told, and the stage goes on."""
     while True:
         try:

@@ -80,6 +80,13 @@ class Settings(BaseSettings):
     stripe_api_url: str | None = Field(
         default=None, description="Used instead of Stripe's address: for the sandbox and tests."
     )
+    reconcile_seconds: int = Field(
+        default=600,
+        ge=0,
+        le=86_400,
+        description="Seconds between two looks at Stripe's list of events for what did not arrive, for each endpoint "
+        "that has a restricted key; 0: never.",
+    )
     metadata_keys: int = Field(
         default=10,
         ge=10,

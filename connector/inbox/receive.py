@@ -86,6 +86,7 @@ class Receiver:
                 len(read.events),
                 len(body.bytes),
                 time.perf_counter() - started,
+                all(event.livemode for event in read.events[:1]),
             )
         )
         return _stored()

@@ -29,6 +29,22 @@ class Translation:
     events: tuple[IntercomEvent, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     names: tuple[Name, ...] = ()
+    unnamed: tuple[str, ...] = ()
+    """What the mapping asked the name of, and nobody has told: the next fallback was taken."""
+
+
+class _Lookup:
+    """The names that are known, and a note of those that are not."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self._known = known
+        self.unnamed: dict[str, None] = {}
+
+    def __call__(self, object_id: str) -> str | None:
+        found = self._known.get(object_id)
+        if found is None:
+            self.unnamed[object_id] = None
+        return found
 
 
 def translation(
@@ -48,9 +64,9 @@ def translation(
 def _translated(
     received: ReceivedEvent, payload: Mapping[str, Any], catalog: Catalog, names: Mapping[str, str], options: Options
 ) -> Translation:
-    event = source_event(received)
+    event, lookup = source_event(received), _Lookup(names)
     found = [
-        translate(event, payload, entry, received_at=received.received_at // 1000, names=names.get, options=options)
+        translate(event, payload, entry, received_at=received.received_at // 1000, names=lookup, options=options)
         for entry in catalog.select(event.source, event.type)
     ]
     events = tuple(each for each in found if isinstance(each, IntercomEvent))
@@ -63,6 +79,7 @@ def _translated(
         events,
         evidence(event, payload),
         tuple(Name(received.workspace_id, object_id, name) for object_id, name in called),
+        tuple(lookup.unnamed) if events else (),
     )
 
 

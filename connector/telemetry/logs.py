@@ -23,7 +23,9 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    Reconciled,
     StageFailed,
+    StripeAsked,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -56,6 +58,11 @@ def words(fact: Fact) -> Words:
             return Words(logging.ERROR, "workspace stopped", _fields(fact))
         case AlertOpened():
             return Words(logging.WARNING, "alert opened", _fields(fact))
+        case Reconciled(outcome=outcome):
+            level = logging.WARNING if outcome != "done" else logging.INFO if fact.found else logging.DEBUG
+            return Words(level, "reconciled with Stripe", _fields(fact))
+        case StripeAsked():
+            return Words(logging.DEBUG, "asked Stripe", _fields(fact))
         case StageFailed(stage=stage, error=error):
             return Words(logging.ERROR, "stage failed", {"stage": stage, "exc_info": error})
 
@@ -119,6 +126,8 @@ def _rationed(fact: Fact) -> Hashable | None:
     match fact:
         case WebhookRefused():
             return ("refused", fact.source, fact.why, fact.endpoint_id)
+        case Reconciled(outcome=outcome) if outcome != "done":
+            return ("reconciled", outcome)
         case StageFailed():
             return ("failed", fact.stage, type(fact.error))
         case _:

@@ -18,7 +18,9 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    Reconciled,
     StageFailed,
+    StripeAsked,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -73,6 +75,9 @@ class Metrics:
         )
         self._stopped = self._counter("workspaces_stopped", "Workspaces stopped until somebody acts.")
         self._alerts = self._counter("alerts_opened", "Alerts opened.", "kind")
+        self._reconciled = self._counter("reconciliations", "Looks at Stripe's list of events.", "outcome")
+        self._listed = self._counter("reconciled_events", "Events that Stripe listed; missed: no webhook came.", "kind")
+        self._asked = self._counter("stripe_questions", "Things that Stripe was asked for.", "what", "outcome")
         self._failures = self._counter("stage_failures", "Errors of our own, by stage.", "stage")
 
     def count(self, fact: Fact) -> None:
@@ -93,6 +98,12 @@ class Metrics:
                 self._stopped.of().inc()
             case AlertOpened():
                 self._alerts.of(fact.kind).inc()
+            case Reconciled():
+                self._reconciled.of(fact.outcome).inc()
+                self._listed.of("missed").inc(fact.found)
+                self._listed.of("known").inc(fact.listed - fact.found)
+            case StripeAsked():
+                self._asked.of(fact.what, fact.outcome).inc()
             case StageFailed():
                 self._failures.of(fact.stage).inc()
 
