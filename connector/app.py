@@ -159,7 +159,7 @@ def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
 async def _working(running: Service, received: Bell, queued: Bell) -> AsyncIterator[None]:
     """Mapping and delivery while this is open; then nothing new is begun, and what is in flight may finish."""
     names, stripe_api = Names(), StripeApi(base_url=running.settings.stripe_api_url)
-    async with make_session(CONCURRENCY) as session, _closing(stripe_api):
+    async with make_session(CONCURRENCY) as session, stripe_api.opened():
         syncing = _syncing(running, stripe_api, names, received, queued)
         mapper = Mapper(
             running.database,
@@ -185,14 +185,6 @@ async def _working(running: Service, received: Bell, queued: Bell) -> AsyncItera
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
             await worker.drain(DRAIN_S)
-
-
-@contextlib.asynccontextmanager
-async def _closing(stripe_api: StripeApi) -> AsyncIterator[None]:
-    try:
-        yield
-    finally:
-        await stripe_api.close()
 
 
 def _syncing(running: Service, stripe_api: StripeApi, names: Names, received: Bell, queued: Bell) -> Syncing:

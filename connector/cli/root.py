@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from connector.cli import (
+    backfill,
     deliveries,
     demo,
     doctor,
@@ -43,7 +44,7 @@ app = typer.Typer(
 for commands in (demo, service, status, doctor):
     commands.register(app)
 replays.register(deliveries.app)
-for group in (workspaces, endpoints, events, deliveries, mappings, keys):
+for group in (workspaces, endpoints, events, deliveries, backfill, mappings, keys):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 
 

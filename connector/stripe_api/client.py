@@ -13,7 +13,8 @@ import random
 import ssl
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -101,6 +102,14 @@ class StripeApi:
         self._own: ClientSession | None = None
         self._base_url = base_url
         self._paces = paces or Paces()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[StripeApi]:
+        """Itself, closed at the end."""
+        try:
+            yield self
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Close the session that was made here."""

@@ -37,7 +37,6 @@ AT_ONCE = 8
 PATIENCE_S = 60.0
 WRITTEN_AT_ONCE = 100
 """Events in one transaction: webhooks wait for it."""
-FIRST_STRIDE = Stride(24 * 3600)
 
 
 @dataclass
@@ -61,6 +60,7 @@ class Reconciler:
     every_s: float
     name_all: Callable[[Place, str], Awaitable[None]] | None = None
     """The first thing after an account is connected: what everything in it is called."""
+    patience_s: float = PATIENCE_S
     _ticks: dict[int, int] = field(default_factory=dict)
     _running: dict[int, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -126,8 +126,8 @@ class Reconciler:
     async def _walk(self, endpoint: Endpoint, plan: Look, tally: Tally) -> str:
         """One stable word for how it ended."""
         place, key = place_of(endpoint), endpoint.restricted_key or ""
-        take = event_taking(self.api, key, wanted_types(self.catalog()), patience_s=PATIENCE_S)
-        async for portion in walk(take, plan.since, plan.until, FIRST_STRIDE):
+        take = event_taking(self.api, key, wanted_types(self.catalog()), patience_s=self.patience_s)
+        async for portion in walk(take, plan.since, plan.until, Stride(plan.until - plan.since + 1)):
             if not isinstance(portion, Portion):
                 return await self._stopped(place, portion)
             found = await take_in(self.database, endpoint, portion, place)

@@ -17,8 +17,8 @@ from connector.sync.plan import Stride
 
 T = TypeVar("T")
 
-MOST_PAGES = 10
-"""Of a step; a single second may have more."""
+MOST_PAGES = 30
+"""Of a step: some fifteen megabytes. A single second may have more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +62,21 @@ def event_taking(api: StripeApi, key: str, types: tuple[str, ...], *, patience_s
         for window in Window(since, until, types).chunks():
             after = None
             while True:
-                if len(pages) >= MOST_PAGES * max(1, len(types) // 40) and not whole:
-                    return TooMuch()
                 answer: Answer[EventPage] = await events.page(api, key, window, after=after, patience_s=patience_s)
                 if not isinstance(answer, Found):
                     return answer
-                pages.append(answer.value)
-                if not answer.value.more or not answer.value.events:
+                pages.append(page := answer.value)
+                if not page.more or not page.events:
                     break
-                after = answer.value.events[-1].id
+                if not whole and len(pages) + _pages_left(page, since) > MOST_PAGES:
+                    return TooMuch()
+                after = page.events[-1].id
         return tuple(oldest_first(pages))
 
     return take
+
+
+def _pages_left(page: EventPage, since: int) -> float:
+    """How many more there will be if it goes on as densely as in this one."""
+    newest, oldest = page.events[0].created, page.events[-1].created
+    return (oldest - since) / max(1, newest - oldest)
