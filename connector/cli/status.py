@@ -1,4 +1,4 @@
-"""`connector status`: how much there is of everything, and where it stands."""
+"""`connector status`: how much there is of everything, where it stands, and how far it is in step with its senders."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ from connector.sync.backfills import Backfill, Request
 from connector.sync.plan import LAG_S, MARGIN_S, Stride
 from connector.sync.synthetic import KINDS, Kind, Made
 from connector.sync.walk import MOST_PAGES, Portion, Step, TooMuch, event_taking, walk
+from connector.sync.wanted_types import LEARNT
 from connector.workspaces.endpoints import Endpoint
 
 MOST_AHEAD = 10_000
@@ -140,9 +141,13 @@ class Runner:
 
 
 def safe_types(catalog: Catalog, wanted: Sequence[str]) -> tuple[str, ...]:
-    """The types that objects may be turned into: each entry that takes one says by `once` what makes it one fact."""
+    """The types that objects may be turned into: each entry that takes one says by `once` what makes it one fact.
+
+    One that no entry takes is of use only where it teaches who is who.
+    """
     taken = {each: catalog.select("stripe", each) for each in synthetic.TYPES if not wanted or each in wanted}
-    return tuple(each for each, entries in taken.items() if entries and all(entry.once for entry in entries))
+    useful = {each: entries for each, entries in taken.items() if entries or each in LEARNT}
+    return tuple(each for each, entries in useful.items() if all(entry.once for entry in entries))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,9 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    Reconciled,
     StageFailed,
+    StripeAsked,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -34,6 +36,8 @@ EXAMPLES: dict[type[Fact], Fact] = {
     AttemptMade: DELIVERED,
     WorkspaceStopped: WorkspaceStopped(7, "Intercom refused the token"),
     AlertOpened: AlertOpened(7, "names", "paid-invoice", "120 names are in use"),
+    Reconciled: Reconciled(7, 3, True, "done", 120, 2, 61.5),
+    StripeAsked: StripeAsked(7, "charge", "found"),
     StageFailed: StageFailed("map", ValueError("no such column")),
 }
 
