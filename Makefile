@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check bench lock clean help
+.PHONY: demo test soak check bench lock clean help
 .DEFAULT_GOAL := help
 
 help:  ## what there is to make
@@ -24,6 +24,9 @@ demo: $(READY)  ## the product in one minute: webhooks in, Intercom events out (
 
 test: $(READY)  ## the whole test suite, on SQLite and on a PostgreSQL of its own
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n auto)
+
+soak: $(READY)  ## the queue against its model, thousands of games (an hour or so)
+	@SOAK=1 $(BIN)/python -m pytest tests/outbox/test_model.py
 
 check: $(READY)  ## style, types, import contracts, mapping files
 	@$(BIN)/ruff check .

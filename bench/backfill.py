@@ -30,12 +30,13 @@ PEOPLE = 1_000
 def messages(count: int) -> Iterator[str]:
     """Orders of a thousand people, as Segment's archive holds them."""
     for number in range(count):
+        day = f"2026-{1 + number % 9:02}-{1 + number % 28:02}"
         message = {
             "type": "track",
             "event": "Order Completed",
             "messageId": f"history-{number}",
             "userId": f"user{number % PEOPLE}",
-            "timestamp": f"2026-{1 + number % 9:02}-{1 + number % 28:02}T{number % 24:02}:{number // 24 % 60:02}:00.000Z",
+            "timestamp": f"{day}T{number % 24:02}:{number // 24 % 60:02}:00.000Z",
             "context": {"library": {"name": "analytics.js", "version": "4.1.0"}, "ip": "192.0.2.1"},
             "properties": {"order_id": f"order-{number}", "revenue": 19.99, "currency": "USD", "products": []},
         }
@@ -64,7 +65,6 @@ async def measure(count: int, folder: Path, sandbox: Sandbox) -> float:
         "CONNECTOR_INTERCOM_API_URL": sandbox.url,
         "CONNECTOR_ENCRYPTION_KEYS": new_key(),
         "CONNECTOR_LOG_LEVEL": "warning",
-        "CONNECTOR_MAX_AGE": "87600",
     }
     add = ("workspaces", "add", "--app-id", "sandbox", "--access-token", sandbox.token)
     await asyncio.to_thread(connector, environment, *add)

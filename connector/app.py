@@ -12,35 +12,42 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from aiohttp import ClientSession, web
 
+from connector.appstore.webhooks import Webhooks
+from connector.contacts import known
+from connector.contacts.creating import Creator
 from connector.database.engine import Database, Postgres, open_database
 from connector.database.migrate import migrate
-from connector.errors import SettingsError
+from connector.errors import DatabaseError, SettingsError
 from connector.health import Health
-from connector.inbox.receive import Receiver
+from connector.inbox.receive import Receiver, put_ahead
 from connector.intercom.client import IntercomClient, base_url, make_session
 from connector.mapping.catalog import Catalog
 from connector.mapping.context import Options
 from connector.mapping.review import Checks
 from connector.mapping_files import load, shipped_folder
 from connector.names import Names
+from connector.outbox import retention
 from connector.outbox.bell import Bell
 from connector.outbox.deliver import Courier
 from connector.outbox.mapper import Mapper
+from connector.outbox.pulse import EVERY_S, Pulse
 from connector.outbox.worker import CONCURRENCY, Worker
+from connector.people.forgetting import Forgetting
 from connector.schedule import Job, Schedule
 from connector.settings import Settings
 from connector.stripe_api.client import StripeApi
 from connector.sync.asker import Asker
+from connector.sync.last_webhooks import LastWebhooks
 from connector.sync.naming import Naming
 from connector.sync.people import People
-from connector.sync.pulse import Pulse
 from connector.sync.reconcile import Reconciler
-from connector.telemetry.facts import Fact, StageFailed, Tell
+from connector.telemetry.facts import Fact, ProcessesTakenOver, StageFailed, Tell
 from connector.telemetry.logs import Logs
 from connector.telemetry.metrics import Metrics
 from connector.workspaces.directory import Directory
@@ -49,6 +56,8 @@ from connector.workspaces.store import Workspace
 
 DRAIN_S = 25.0
 """What deliveries in flight get to finish when the service is told to stop."""
+WAIT_S = 5.0
+"""What the database gets to end its last transactions."""
 LARGEST_BODY = 8 * 1024 * 1024
 
 
@@ -98,12 +107,21 @@ class Service:
     metrics: Metrics
     health: Health
     receiver: Receiver
+    webhooks: Webhooks
     tell: Tell
+    work: Work | None = None
+
+    async def wind_down(self) -> None:
+        """Say that this process is no longer ready, and end mapping and delivery; webhooks are still stored."""
+        self.health.shutting_down = True
+        if self.work is not None:
+            await self.work.stop()
 
     def application(self) -> web.Application:
         """Every route of this process."""
         app = web.Application(client_max_size=LARGEST_BODY)
         app.add_routes(self.receiver.routes())
+        app.add_routes(self.webhooks.routes())
         app.add_routes(self.health.routes())
         return app
 
@@ -119,24 +137,30 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
         directory = Directory(database, vault)
         await directory.reload()
         received, queued = Bell(), Bell()
-        pulse = Pulse(database)
-        pulse.show(metrics.gauge)
-        tell = _tell_all(logs.tell, metrics.count, pulse.note)
+        last_webhooks = LastWebhooks(database)
+        last_webhooks.show(metrics.gauge)
+        tell = tell_all(logs.tell, metrics.count, last_webhooks.note)
+        forgetting = Forgetting(database, tell)
         health = Health(database, metrics, mappings_loaded=lambda: bool(mappings.catalog.entries))
         receiver = Receiver(database, directory, tell=tell, bell=received.ring)
-        running = Service(settings, database, directory, mappings, metrics, health, receiver, tell)
-        schedule = Schedule(_jobs(running, received, queued) | {"note webhooks": Job(5.0, pulse.beat)}, tell=tell)
+        webhooks = _webhooks(settings, database, directory, tell, queued, forgetting)
+        running = Service(settings, database, directory, mappings, metrics, health, receiver, webhooks, tell)
+        schedule = Schedule(_jobs(running, received, queued) | _chores(running, forgetting, last_webhooks), tell=tell)
         schedule.start()
         try:
-            async with _working(running, received, queued) if work else contextlib.nullcontext():
+            async with _working(running, received, queued) if work else contextlib.nullcontext() as running.work:
                 yield running
         finally:
             schedule.stop()
+            await webhooks.close()
+            await forgetting.close()
     finally:
         await database.close()
 
 
-def _tell_all(*listeners: Tell) -> Tell:
+def tell_all(*listeners: Tell) -> Tell:
+    """All who hear facts as one."""
+
     def tell(fact: Fact) -> None:
         for listener in listeners:
             listener(fact)
@@ -144,20 +168,77 @@ def _tell_all(*listeners: Tell) -> Tell:
     return tell
 
 
+def _webhooks(
+    settings: Settings, database: Database, directory: Directory, tell: Tell, queued: Bell, forgetting: Forgetting
+) -> Webhooks:
+    secret = settings.intercom_client_secret
+    return Webhooks(
+        database,
+        directory,
+        client_secret=secret.get_secret_value() if secret else None,
+        tell=tell,
+        woken=queued.ring,
+        erase=forgetting.soon,
+    )
+
+
+def _chores(running: Service, forgetting: Forgetting, last_webhooks: LastWebhooks) -> dict[str, Job]:
+    async def forget_known() -> None:
+        await running.database.transact(known.prune, now=running.database.clock.now())
+
+    return {
+        "note webhooks": Job(5.0, last_webhooks.beat),
+        "forget people": Job(2.0, forgetting.soon),
+        "forget who was just created": Job(300.0, forget_known, jitter=60.0),
+    }
+
+
 def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
     jobs = {
         "look for mapping": Job(1.0, received.ring),
         "look for deliveries": Job(1.0, queued.ring),
         "see changes": Job(0.5, running.directory.refresh_if_changed),
+        "retention": Job(60.0, lambda: retention.turn(running.database, running.settings), jitter=20.0),
     }
     if isinstance(running.database, Postgres):
         jobs["follow the clock"] = Job(60.0, running.database.follow_clock, jitter=5.0)
     return jobs
 
 
+@dataclass
+class Work:
+    """Mapping and delivery, for as long as they are wanted."""
+
+    mapper: Mapper
+    worker: Worker
+    syncing: Syncing
+    tell: Tell
+    _loops: Sequence[asyncio.Task[None]] = ()
+    _syncing: Sequence[asyncio.Task[None]] = ()
+
+    def start(self) -> None:
+        """Begin; to be called inside the event loop."""
+        stages = (("map", self.mapper), ("deliver", self.worker))
+        self._loops = [asyncio.create_task(_loop(name, each, self.tell)) for name, each in stages]
+        self._syncing = [asyncio.create_task(_loop(name, each, self.tell)) for name, each in self.syncing.loops.items()]
+
+    async def stop(self) -> None:
+        """Begin nothing new, let what is in flight finish, give back what is not begun. May be called again."""
+        self.worker.stop()
+        self.mapper.stop()
+        for loop in self._syncing:  # the next start goes on from where they have come to
+            loop.cancel()
+        await asyncio.gather(*self._syncing, return_exceptions=True)
+        await self.worker.drain(DRAIN_S)
+        if self._loops:
+            _, hanging = await asyncio.wait(self._loops, timeout=WAIT_S)
+            for loop in hanging:  # on a database that does not answer
+                loop.cancel()
+
+
 @contextlib.asynccontextmanager
-async def _working(running: Service, received: Bell, queued: Bell) -> AsyncIterator[None]:
-    """Mapping and delivery while this is open; then nothing new is begun, and what is in flight may finish."""
+async def _working(running: Service, received: Bell, queued: Bell) -> AsyncIterator[Work]:
+    """Map, deliver and keep in step with Stripe while this is open."""
     names, stripe_api = Names(), StripeApi(base_url=running.settings.stripe_api_url)
     async with make_session(CONCURRENCY) as session, stripe_api.opened():
         syncing = _syncing(running, stripe_api, names, received, queued)
@@ -167,24 +248,56 @@ async def _working(running: Service, received: Bell, queued: Bell) -> AsyncItera
             names,
             lambda: running.mappings.catalog,
             running.mappings.options,
-            _tell_all(running.tell, syncing.asker.note),
+            tell_all(running.tell, syncing.asker.note),
             received,
             queued,
             syncing.asker.unnamed,
         )
-        worker = Worker(running.database, running.directory, _courier(running, session), running.tell, queued)
+        worker = Worker(
+            running.database,
+            running.directory,
+            _courier(running, session),
+            running.tell,
+            queued,
+            max_age_ms=running.settings.max_age_ms,
+        )
         running.metrics.gauge("deliveries_in_flight", "Deliveries being tried now.", lambda: worker.in_flight)
-        loops = [
-            asyncio.create_task(_loop(name, each, running.tell))
-            for name, each in {"map": mapper, "deliver": worker, **syncing.loops}.items()
-        ]
+        async with _alive(running.database, worker, running.tell):
+            work = Work(mapper, worker, syncing, running.tell)
+            work.start()
+            try:
+                yield work
+            finally:
+                await work.stop()
+
+
+@contextlib.asynccontextmanager
+async def _alive(database: Database, worker: Worker, tell: Tell) -> AsyncIterator[None]:
+    """Where there are other processes: show them signs of life while this is open, and leave nothing to them after."""
+    if not database.many_processes:
+        yield
+        return
+    worker.pulse = Pulse(database, worker.holder)
+    await worker.pulse.beat()
+    beating = asyncio.create_task(_beat(worker.pulse, tell))
+    try:
+        yield
+    finally:
+        beating.cancel()
         try:
-            yield
-        finally:
-            for loop in loops:
-                loop.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
-            await worker.drain(DRAIN_S)
+            await worker.pulse.stop()
+        except (DatabaseError, OSError) as error:
+            tell(StageFailed("pulse", error))  # the others take over within ten seconds
+
+
+async def _beat(pulse: Pulse, tell: Tell) -> None:
+    while True:
+        await asyncio.sleep(EVERY_S)
+        try:
+            if dead := await pulse.beat():
+                tell(ProcessesTakenOver(len(dead)))
+        except (DatabaseError, OSError) as error:
+            tell(StageFailed("pulse", error))
 
 
 def _syncing(running: Service, stripe_api: StripeApi, names: Names, received: Bell, queued: Bell) -> Syncing:
@@ -219,10 +332,11 @@ class Syncing:
 
 
 async def _loop(name: str, stage: Mapper | Worker | Reconciler | Asker, tell: Tell) -> None:
-    """Run a stage for as long as the process lives: an error that nobody foresaw is told, and the stage goes on."""
+    """Run a stage until it is told to stop: an error that nobody foresaw is told, and the stage goes on."""
     while True:
         try:
             await stage.run()
+            return
         except Exception as error:  # noqa: BLE001 - a stage that ended would stop everything behind it in silence
             tell(StageFailed(name, error))
             await asyncio.sleep(1.0)
@@ -235,7 +349,8 @@ def _courier(running: Service, session: ClientSession) -> Courier:
         return override or base_url(region)
 
     client = IntercomClient(session, version=running.settings.intercom_version, base_url_for=base_url_for)
-    return Courier(client, running.database.clock.now)
+    now = running.database.clock.now
+    return Courier(client, now, creator=Creator(running.database, client, now))
 
 
 @dataclass
@@ -252,8 +367,13 @@ class Listening:
 
 
 @contextlib.asynccontextmanager
-async def listening(running: Service, host: str, port: int) -> AsyncIterator[Listening]:
-    """Answer HTTP while this is open. No access log: it costs more than the answer; stages tell what happened."""
+async def listening(
+    running: Service, host: str, port: int, shared: socket.socket | None = None
+) -> AsyncIterator[Listening]:
+    """Answer HTTP while this is open, on a socket that is `shared` with other processes if there is one.
+
+    No access log: it costs more than the answer; stages tell what happened.
+    """
     runner = web.AppRunner(
         running.application(),
         access_log=None,
@@ -263,15 +383,15 @@ async def listening(running: Service, host: str, port: int) -> AsyncIterator[Lis
         shutdown_timeout=10.0,
     )
     await runner.setup()
+    put_ahead(runner, running.receiver)
     try:
-        site = web.TCPSite(runner, host, port)
+        site = web.SockSite(runner, shared) if shared else web.TCPSite(runner, host, port)
         try:
             await site.start()
         except OSError as error:
             raise SettingsError(f"cannot listen on {host}:{port} (CONNECTOR_HOST, CONNECTOR_PORT): {error}") from None
         address = runner.addresses[0]
         yield Listening(address[0], address[1])
-        running.health.shutting_down = True
     finally:
         await runner.cleanup()
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
@@ -104,8 +105,12 @@ class Identifier:
     @property
     def key(self) -> Key:
         """16 bytes that are equal for equal persons: an e-mail address counts without case."""
-        value = self.value.casefold() if self.kind is IdentifierKind.EMAIL else self.value
-        return digest(self.kind.value, value)
+        return _key_of(self.kind, self.value)
+
+
+@lru_cache(maxsize=8192)  # one event names the same few people and things again and again
+def _key_of(kind: IdentifierKind, value: str) -> Key:
+    return digest(kind.value, value.casefold() if kind is IdentifierKind.EMAIL else value)
 
 
 MetadataValue: TypeAlias = str | int | float | Mapping[str, str | int]

@@ -16,15 +16,21 @@ from typing import Annotated, NoReturn
 import typer
 
 from connector.cli import (
+    audit,
     backfill,
+    backup,
     deliveries,
     demo,
     doctor,
     endpoints,
+    event_replays,
     events,
+    first_run,
     keys,
     mappings,
+    people,
     replays,
+    retention,
     service,
     status,
     workspaces,
@@ -43,8 +49,12 @@ app = typer.Typer(
 )
 for commands in (demo, service, status, doctor):
     commands.register(app)
+for commands in (backup, retention):
+    commands.register(app)
 replays.register(deliveries.app)
-for group in (workspaces, endpoints, events, deliveries, backfill, mappings, keys):
+event_replays.register(events.app)
+first_run.register(workspaces.app)
+for group in (workspaces, endpoints, events, deliveries, people, backfill, mappings, keys, audit):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 
 

@@ -152,6 +152,7 @@ bodies = Table(
     Column("received_at", BigInteger, primary_key=True, autoincrement=False),
     _key("key", primary_key=True),
     Column("body", LargeBinary, nullable=False),
+    postgresql_partition_by="RANGE (received_at)",  # a partition a day: `database.partitions`
 )
 
 # ── what goes out ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -178,6 +179,7 @@ deliveries = Table(
     _time("mapped_at"),
     _time("updated_at"),
     _time("delivered_at", nullable=True),
+    _time("released_at", nullable=True),  # an operator let it go, whatever its age and its workspace's mode
     Index(None, "workspace_id", "received_key"),
     Index(None, "workspace_id", "state", "updated_at"),
     UniqueConstraint("workspace_id", "once_key", "generation"),
@@ -287,6 +289,28 @@ wanted = Table(
     Index(None, "workspace_id", "delivery_id"),
 )
 
+known_contacts = Table(
+    "known_contacts",
+    metadata,
+    _workspace(),
+    _key("identifier", primary_key=True),  # Identifier.key of what events call them
+    _display("contact_id"),  # Intercom's id, as its webhook or our own creation told; null while one is being created
+    _time("seen_at"),  # for some minutes this is known better than Intercom's search knows it
+    _key("holder", nullable=True),  # who creates them now: one at a time, across processes
+    _time("held_until", nullable=True),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    _workspace(),
+    _key("identifier", primary_key=True),
+    Column("identifier_kind", String(32), nullable=False),
+    _display("identifier_value", nullable=False),  # gone with the row, once everything else is
+    _display("asked_by", nullable=False),  # segment, intercom
+    _time("asked_at"),
+)
+
 names = Table(
     "names",
     metadata,
@@ -379,6 +403,15 @@ audit = Table(
     Index(None, "workspace_id", "at"),
 )
 
+matches = Table(
+    "matches",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),  # digest of the ways to name one person
+    _display("matched_by"),  # the kind of identifier that Intercom knows; null = none
+    _time("asked_at"),
+)
+
 # ── the service itself ──────────────────────────────────────────────────────────────────────────────────────────────
 
 service = Table(
@@ -419,4 +452,12 @@ regions = Table(
     Column("tokens", Float, nullable=False, server_default=text("0")),
     _time("refilled_at", nullable=True),
     _time("refused_at", nullable=True),
+)
+
+retention = Table(
+    "retention",
+    metadata,
+    _workspace(),
+    Column("task", String(64), primary_key=True),
+    _time("until_at"),  # everything older has been dealt with
 )

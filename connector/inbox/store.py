@@ -151,7 +151,8 @@ def to_map(
         for place, workspace_id in enumerate(waiting):
             share = -(-(limit - len(found)) // (len(waiting) - place))  # of what those before it have left over
             given = {"workspace": workspace_id, "of": priority.value, "most": share}
-            found += _with_bodies(connection.execute(query, given).mappings())
+            oldest = _with_bodies(connection.execute(query, given).mappings())
+            found += sorted(oldest, key=lambda each: each[0].received_at)
     return found
 
 
@@ -253,14 +254,31 @@ _same_event = and_(
 # A literal and not a parameter: SQLite does not see that a parameter fits the condition of the partial index.
 _STILL_RECEIVED = text("received_events.state = 'received'")
 _TO_MAP = select(received_events, bodies.c.body).join(bodies, _same_event).where(_STILL_RECEIVED)
-_OLDEST = (
-    _TO_MAP.where(
-        received_events.c.priority == bindparam("of"), received_events.c.workspace_id == bindparam("workspace")
+_PICK = (
+    select(received_events)
+    .where(
+        _STILL_RECEIVED,
+        received_events.c.priority == bindparam("of"),
+        received_events.c.workspace_id == bindparam("workspace"),
     )
     .order_by(received_events.c.received_at)
     .limit(bindparam("most", type_=Integer))
 )
-_OLDEST_LOCKED = _OLDEST.with_for_update(of=received_events, skip_locked=True)
+
+
+def _oldest(pick: Select[Any]) -> Select[Any]:
+    """Picked first and joined then: in one step the databases now and then begin with the bodies, all of them."""
+    picked = pick.subquery("picked")
+    same = and_(
+        bodies.c.workspace_id == picked.c.workspace_id,
+        bodies.c.key == picked.c.key,
+        bodies.c.received_at == picked.c.received_at,
+    )
+    return select(picked, bodies.c.body).join(bodies, same)
+
+
+_OLDEST = _oldest(_PICK)
+_OLDEST_LOCKED = _oldest(_PICK.with_for_update(skip_locked=True))
 
 
 def _next_workspace(after: ColumnElement[int]) -> Select[int]:
@@ -332,6 +350,11 @@ def page(connection: Connection, wanted: Filter, *, limit: int) -> list[Received
             query = query.where(column == value)
     if wanted.before is not None:
         query = query.where(tuple_(columns.received_at, columns.key) < wanted.before)
+    return [_received(row) for row in connection.execute(query).mappings()]
+
+
+def found_among(connection: Connection, query: Select[Any]) -> list[ReceivedEvent]:
+    """The rows of `received_events` that `query` finds, as values."""
     return [_received(row) for row in connection.execute(query).mappings()]
 
 

@@ -33,15 +33,19 @@ from multidict import CIMultiDict, istr
 from yarl import URL
 
 from connector.events import Identifier, IdentifierKind, MetadataValue
-from connector.intercom.contact import Found, contacts_with_email, one_contact
+from connector.intercom.contact import Created, Found, NewContact, contacts_with_email, created, one_contact
 from connector.intercom.me import Me, whose
 from connector.intercom.outcome import Answer, Fault, request_id
 from connector.intercom.rate_headers import RATE_HEADERS
 
 BODY_LIMIT: Final = 65_536
 """Bytes of an answer that are read; who sends more is hung up on."""
-TIMEOUT: Final = ClientTimeout(total=20, connect=5, sock_read=15)
-"""Seconds. A lease must outlast the total."""
+TIMEOUT: Final = ClientTimeout(total=20, sock_connect=5, sock_read=15)
+"""Seconds. A lease must outlast the total. (`connect` would be one more timer for each call, also on a connection
+that is there.)"""
+
+TOKENS_KEPT: Final = 10_000
+"""Tokens whose headers are kept, so that they are not put together for every call."""
 
 _HOSTS: Mapping[str, str] = {"eu": "https://api.eu.intercom.io", "au": "https://api.au.intercom.io"}
 _KEPT: Final = tuple(istr(name) for name in (*RATE_HEADERS, "x-request-id", "link"))
@@ -73,12 +77,18 @@ def event_body(name: str, created_at: int, identifier: Identifier, metadata: Map
 
     Exactly one of id, user_id and email goes out. Raises ValueError for another kind of identifier, NaN or infinity.
     """
+    return event_body_around(name, created_at, identifier, _encoded(metadata))
+
+
+def event_body_around(name: str, created_at: int, identifier: Identifier, metadata_json: str) -> bytes:
+    """The same with metadata that is a compact JSON object already."""
     if not identifier.kind.addresses:
         raise ValueError(f"Intercom takes no {identifier.kind}")
-    event: dict[str, object] = {"event_name": name, "created_at": created_at, identifier.kind.value: identifier.value}
-    if metadata:
-        event["metadata"] = metadata
-    return _encoded(event).encode("utf-8", "replace")
+    event = {"event_name": name, "created_at": created_at, identifier.kind.value: identifier.value}
+    text = _encoded(event)
+    if metadata_json != "{}":
+        text = f'{text[:-1]},"metadata":{metadata_json}}}'
+    return text.encode("utf-8", "replace")
 
 
 class IntercomClient:
@@ -89,6 +99,7 @@ class IntercomClient:
         self._session = session
         self._base_url_for = base_url_for
         self._events: dict[str, URL] = {}
+        self._headers_by_token: dict[str, CIMultiDict[str]] = {}
         self._headers = CIMultiDict(
             {
                 hdrs.ACCEPT: "application/json",
@@ -121,6 +132,17 @@ class IntercomClient:
                 return contacts_with_email(await self._call(hdrs.METH_POST, url, token, query), identifier.value)
         raise ValueError(f"Intercom knows no {identifier.kind}")
 
+    async def create_contact(self, region: str, token: str, new: NewContact) -> Created | Answer:
+        """Make a contact, or learn who is there with these details; the answer itself where it tells neither."""
+        fields = {"role": new.role, "external_id": new.external_id, "email": new.email}
+        body = _encoded({name: value for name, value in fields.items() if value is not None}).encode("utf-8", "replace")
+        return created(await self._call(hdrs.METH_POST, self._url(region, "/contacts"), token, body))
+
+    async def unarchive_contact(self, region: str, token: str, contact_id: str) -> Answer:
+        """Bring an archived contact back; 200 where that was done."""
+        path = f"/contacts/{quote(contact_id, safe='')}/unarchive"
+        return await self._call(hdrs.METH_POST, self._url(region, path), token, b"{}")
+
     async def me(self, region: str, token: str) -> Me | Answer:
         """Which workspace `token` opens; the answer itself where that cannot be told from it."""
         return whose(await self._get(region, token, "/me"))
@@ -128,13 +150,20 @@ class IntercomClient:
     async def _get(self, region: str, token: str, path: str) -> Answer:
         return await self._call(hdrs.METH_GET, self._url(region, path), token, None)
 
+    def _headers_with(self, token: str) -> CIMultiDict[str]:
+        if (headers := self._headers_by_token.get(token)) is None:
+            if len(self._headers_by_token) >= TOKENS_KEPT:
+                self._headers_by_token.clear()
+            headers = self._headers_by_token[token] = self._headers.copy()
+            headers[hdrs.AUTHORIZATION] = f"Bearer {token}"
+        return headers
+
     def _url(self, region: str, path: str) -> URL:
         return URL(self._base_url_for(region).rstrip("/") + path, encoded=True)
 
     async def _call(self, method: str, url: URL, token: str, body: bytes | None) -> Answer:
         started = perf_counter()
-        headers = self._headers.copy()
-        headers[hdrs.AUTHORIZATION] = f"Bearer {token}"
+        headers = self._headers_with(token)
         payload = None if body is None else _Body(body)
         try:
             response = await self._session.request(method, url, data=payload, headers=headers, allow_redirects=False)

@@ -12,6 +12,7 @@ from connector.events import Key
 from connector.inbox import store
 from connector.inbox.store import ReceivedEvent
 from connector.outbox.delivery import Delivery, State, from_row
+from connector.outbox.selection import Selection, conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,15 @@ def page(connection: Connection, wanted: Filter, *, limit: int) -> list[Delivery
             query = query.where(column == value)
     if wanted.before is not None:
         query = query.where(tuple_(columns.updated_at, columns.id) < wanted.before)
+    return [from_row(row) for row in connection.execute(query).mappings()]
+
+
+def listed(connection: Connection, wanted: Selection, *, before: tuple[int, Key] | None, limit: int) -> list[Delivery]:
+    """The deliveries that are meant, the latest changed first, behind the (updated_at, id) of the last one seen."""
+    place = (deliveries.c.updated_at, deliveries.c.id)
+    query = select(deliveries).where(*conditions(wanted)).order_by(*(each.desc() for each in place)).limit(limit)
+    if before is not None:
+        query = query.where(tuple_(*place) < before)
     return [from_row(row) for row in connection.execute(query).mappings()]
 
 

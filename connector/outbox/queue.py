@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, bindparam, delete, select, update
 
-from connector.database.rows import insert_new, parts
+from connector.database.rows import Among, ByKeys, insert_new, parts
 from connector.database.tables import attempts, deliveries, queue, wanted
 from connector.database.tables import lanes as lanes_table
 from connector.events import Identifier, Key, Priority
@@ -56,6 +57,12 @@ def wake(connection: Connection, ids: Collection[Id], *, now: int) -> None:
         connection.execute(delete(queue).where(here, queue.c.lease_id.is_(None)))
         connection.execute(update(queue).where(here).values(ladder=0))
     put(connection, dict.fromkeys(ids, now))
+
+
+def bring_forward(connection: Connection, ids: Collection[Id], *, due: int) -> None:
+    """Have those of the deliveries that are queued for later, and not in flight, tried at `due`."""
+    for here in among(queue, "delivery_id", ids):
+        connection.execute(update(queue).where(here, queue.c.lease_id.is_(None), queue.c.due > due).values(due=due))
 
 
 def note_interrupted(connection: Connection, ids: Iterable[Id]) -> None:
@@ -104,11 +111,10 @@ def free_all(connection: Connection, *, now: int) -> None:
 def tries(connection: Connection, ids: Iterable[Id]) -> dict[Id, Tried]:
     """What the attempts table says of those deliveries that were tried."""
     tried: dict[Id, Tried] = {}
-    for here in among(attempts, "delivery_id", ids):
-        columns = (attempts.c.workspace_id, attempts.c.delivery_id, attempts.c.number, attempts.c.ambiguous)
-        for row in connection.execute(select(*columns).where(here)):
-            before = tried.get(each := (row.workspace_id, row.delivery_id), Tried())
-            tried[each] = Tried(max(before.number, row.number), before.ambiguous or row.ambiguous)
+    for workspace_id, keys in _by_workspace(ids):
+        for delivery_id, number, ambiguous in _TRIES.rows(connection, keys, the_workspace=workspace_id):
+            before = tried.get(each := (workspace_id, delivery_id), Tried())
+            tried[each] = Tried(max(before.number, number), before.ambiguous or bool(ambiguous))
     return tried
 
 
@@ -116,9 +122,9 @@ def settle(
     connection: Connection, ids: Collection[Id], state: State, reason: str | None, *, now: int, **more: object
 ) -> None:
     """Put deliveries into a final state: nothing is queued for them and they want nobody any more."""
-    for table in (queue, wanted):
-        for here in among(table, "delivery_id", ids):
-            connection.execute(delete(table).where(here))
+    for workspace_id, keys in _by_workspace(ids):
+        _DEQUEUE.run(connection, keys, the_workspace=workspace_id)
+    forget_wants(connection, ids)
     set_state(connection, ids, state, reason, now=now, **more)
 
 
@@ -133,8 +139,10 @@ def set_state(
 ) -> None:
     """Give deliveries a state, and values to other columns."""
     values = {"state": state.value, "reason": reason, "updated_at": now, **more}
-    for here in among(deliveries, "id", ids):
-        connection.execute(update(deliveries).where(here).values(values))
+    statement = _set(tuple(values))
+    given = {f"new_{name}": value for name, value in values.items()}
+    for workspace_id, keys in _by_workspace(ids):
+        statement.run(connection, keys, the_workspace=workspace_id, **given)
 
 
 def want(connection: Connection, each: Id, identifiers: Iterable[Identifier]) -> None:
@@ -149,8 +157,35 @@ def want(connection: Connection, each: Id, identifiers: Iterable[Identifier]) ->
 
 def forget_wants(connection: Connection, ids: Iterable[Id]) -> None:
     """These deliveries want nobody any more."""
-    for here in among(wanted, "delivery_id", ids):
-        connection.execute(delete(wanted).where(here))
+    for workspace_id, keys in _by_workspace(ids):
+        _FORGET_WANTS.run(connection, keys, the_workspace=workspace_id)
+
+
+def _by_workspace(ids: Iterable[Id]) -> Iterator[tuple[int, list[Key]]]:
+    """The keys of each workspace, in order, so that two processes cannot wait for each other."""
+    keys: dict[int, list[Key]] = {}
+    for workspace_id, key in sorted(ids):
+        keys.setdefault(workspace_id, []).append(key)
+    return iter(keys.items())
+
+
+def _of_keys(table: Table, column: str, among: Among) -> ColumnElement[bool]:
+    return and_(table.c.workspace_id == bindparam("the_workspace"), among(table.c[column]))
+
+
+_DEQUEUE = ByKeys(lambda among: delete(queue).where(_of_keys(queue, "delivery_id", among)))
+_FORGET_WANTS = ByKeys(lambda among: delete(wanted).where(_of_keys(wanted, "delivery_id", among)))
+_TRIES = ByKeys(
+    lambda among: select(attempts.c.delivery_id, attempts.c.number, attempts.c.ambiguous).where(
+        _of_keys(attempts, "delivery_id", among)
+    )
+)
+
+
+@cache
+def _set(columns: tuple[str, ...]) -> ByKeys:
+    values = {name: bindparam(f"new_{name}", type_=deliveries.c[name].type) for name in columns}
+    return ByKeys(lambda among: update(deliveries).where(_of_keys(deliveries, "id", among)).values(values))
 
 
 def among(table: Table, column: str, ids: Iterable[Id]) -> Iterator[ColumnElement[bool]]:

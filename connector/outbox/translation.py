@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector import strict_json
-from connector.contacts.evidence import Evidence, evidence
-from connector.events import IntercomEvent, ReceivedState, SourceEvent, Trust
+from connector.contacts.evidence import Evidence, evidence, identified, to_forget
+from connector.events import Identifier, IntercomEvent, ReceivedState, SourceEvent, Trust
 from connector.inbox.store import ReceivedEvent
 from connector.mapping.catalog import Catalog
 from connector.mapping.context import Options
@@ -31,6 +31,10 @@ class Translation:
     names: tuple[Name, ...] = ()
     unnamed: tuple[str, ...] = ()
     """What the mapping asked the name of, and nobody has told: the next fallback was taken."""
+    identified: tuple[Identifier, ...] = ()
+    """Who may have appeared at Intercom because of it."""
+    to_forget: Identifier | None = None
+    """Whose data it asks to delete."""
 
 
 class _Lookup:
@@ -65,6 +69,8 @@ def _translated(
     received: ReceivedEvent, payload: Mapping[str, Any], catalog: Catalog, names: Mapping[str, str], options: Options
 ) -> Translation:
     event, lookup = source_event(received), _Lookup(names)
+    if forget := to_forget(event, payload):
+        return Translation(received, ReceivedState.IGNORED, "deletes_a_person", to_forget=forget)
     found = [
         translate(event, payload, entry, received_at=received.received_at // 1000, names=lookup, options=options)
         for entry in catalog.select(event.source, event.type)
@@ -80,6 +86,7 @@ def _translated(
         evidence(event, payload),
         tuple(Name(received.workspace_id, object_id, name) for object_id, name in called),
         tuple(lookup.unnamed) if events else (),
+        identified(event, payload),
     )
 
 

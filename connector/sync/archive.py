@@ -8,8 +8,8 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from connector.errors import UsageError
 from connector.events import ReceivedState, SourceEvent, Trust
@@ -58,7 +58,7 @@ def _message(line: bytes) -> SourceEvent | None:
     return None if event.state is ReceivedState.UNPARSEABLE else event
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> gzip.GzipFile | BufferedReader:
     with path.open("rb") as stream:
         packed = stream.read(2) == GZIP
     return gzip.open(path, "rb") if packed else path.open("rb")

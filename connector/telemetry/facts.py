@@ -37,7 +37,9 @@ class WebhookRefused:
 
 @dataclass(frozen=True, slots=True)
 class EventMapped:
-    """A received event reached a state; `deliveries` are those that were made of it (hex ids)."""
+    """A received event reached a state; `deliveries` are those that were made of it (hex ids). `untested_version` is
+    set where its API version is none that the catalogue is tested with: `newer` or `unreadable`.
+    """
 
     workspace_id: int
     event: str
@@ -46,6 +48,7 @@ class EventMapped:
     state: str
     reason: str | None
     deliveries: tuple[str, ...]
+    untested_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,35 @@ class AttemptMade:
     request_id: str | None
     late: bool
     seconds_since_received: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationTaken:
+    """Intercom's webhook was answered 200. `woken` deliveries are due because of it; None: that is still going on."""
+
+    topic: str
+    workspace_id: int | None
+    woken: int | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationRefused:
+    """Intercom's webhook was answered with anything else; `why` is a short, stable word."""
+
+    status: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonForgotten:
+    """All that was known of a person is gone: counts only, nothing that tells who it was."""
+
+    workspace_id: int
+    asked_by: str
+    deliveries: int
+    events: int
+    identities: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +141,13 @@ class StripeAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessesTakenOver:
+    """Other service processes have shown no sign of life: what they held is free for the rest."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class StageFailed:
     """A stage hit an error that is ours; it goes on with the next piece of work."""
 
@@ -125,6 +164,10 @@ Fact: TypeAlias = (
     | AlertOpened
     | Reconciled
     | StripeAsked
+    | ProcessesTakenOver
+    | NotificationTaken
+    | NotificationRefused
+    | PersonForgotten
     | StageFailed
 )
 Tell: TypeAlias = Callable[[Fact], None]

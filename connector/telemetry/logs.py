@@ -23,6 +23,10 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    NotificationRefused,
+    NotificationTaken,
+    PersonForgotten,
+    ProcessesTakenOver,
     Reconciled,
     StageFailed,
     StripeAsked,
@@ -54,17 +58,45 @@ def words(fact: Fact) -> Words:
             return Words(level, f"event {state}", {"received_event": fields.pop("event"), **fields})
         case AttemptMade(step=step):
             return Words(logging.WARNING if step == "dead" else logging.INFO, "delivery attempted", _fields(fact))
+        case NotificationTaken() | NotificationRefused() | PersonForgotten():
+            return _words_about_people(fact)
+        case WorkspaceStopped() | AlertOpened():
+            return _words_about_a_workspace(fact)
+        case Reconciled() | StripeAsked():
+            return _words_about_stripe(fact)
+        case ProcessesTakenOver():
+            return Words(logging.WARNING, "processes taken over", _fields(fact))
+        case StageFailed(stage=stage, error=error):
+            return Words(logging.ERROR, "stage failed", {"stage": stage, "exc_info": error})
+
+
+def _words_about_a_workspace(fact: WorkspaceStopped | AlertOpened) -> Words:
+    match fact:
         case WorkspaceStopped():
             return Words(logging.ERROR, "workspace stopped", _fields(fact))
         case AlertOpened():
             return Words(logging.WARNING, "alert opened", _fields(fact))
+
+
+def _words_about_stripe(fact: Reconciled | StripeAsked) -> Words:
+    match fact:
         case Reconciled(outcome=outcome):
             level = logging.WARNING if outcome != "done" else logging.INFO if fact.found else logging.DEBUG
             return Words(level, "reconciled with Stripe", _fields(fact))
         case StripeAsked():
             return Words(logging.DEBUG, "asked Stripe", _fields(fact))
-        case StageFailed(stage=stage, error=error):
-            return Words(logging.ERROR, "stage failed", {"stage": stage, "exc_info": error})
+
+
+def _words_about_people(fact: NotificationTaken | NotificationRefused | PersonForgotten) -> Words:
+    match fact:
+        case NotificationTaken(woken=woken):
+            level = logging.DEBUG if woken == 0 else logging.INFO
+            return Words(level, "intercom webhook taken", _fields(fact))
+        case NotificationRefused(status=status):
+            level = logging.WARNING if status >= 500 else logging.INFO
+            return Words(level, "intercom webhook refused", _fields(fact))
+        case PersonForgotten():
+            return Words(logging.INFO, "person forgotten", _fields(fact))
 
 
 def _fields(fact: Fact) -> dict[str, Any]:
@@ -107,11 +139,20 @@ class Logs:
 
     def tell(self, fact: Fact) -> None:
         """Write a fact, unless its kind has just been written or is below the level."""
-        if isinstance(fact, WebhookStored) and self.level > logging.DEBUG:
-            return  # the one fact of the hot path: not even worded
+        if self._is_routine(fact):
+            return  # the facts of the hot path: not even worded
         line = words(fact)
         if line.level >= self.level:
             self.line(line, kind=_rationed(fact))
+
+    def _is_routine(self, fact: Fact) -> bool:
+        """Whether it is below the level, as can be told without wording it."""
+        match fact:
+            case WebhookStored():
+                return self.level > logging.DEBUG
+            case AttemptMade(step="done") | EventMapped(state="mapped"):
+                return self.level > logging.INFO
+        return False
 
     def line(self, line: Words, *, kind: Hashable | None = None) -> None:
         """Write a line; one of a `kind` only in its turn."""
@@ -128,6 +169,8 @@ def _rationed(fact: Fact) -> Hashable | None:
             return ("refused", fact.source, fact.why, fact.endpoint_id)
         case Reconciled(outcome=outcome) if outcome != "done":
             return ("reconciled", outcome)
+        case NotificationRefused():
+            return ("notification refused", fact.why)
         case StageFailed():
             return ("failed", fact.stage, type(fact.error))
         case _:

@@ -18,6 +18,10 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    NotificationRefused,
+    NotificationTaken,
+    PersonForgotten,
+    ProcessesTakenOver,
     Reconciled,
     StageFailed,
     StripeAsked,
@@ -67,17 +71,25 @@ class Metrics:
         )
         self._refused = self._counter("webhooks_refused", "Webhooks not answered 200.", "source", "status", "why")
         self._mapped = self._counter("events_mapped", "Events by the state they reached.", "source", "state")
+        self._untested = self._counter(
+            "unknown_api_version_events", "Mapped events of an API version newer than those tested.", "source", "why"
+        )
         self._made = self._counter("deliveries_made", "Deliveries that events became.", "source")
         self._attempts = self._counter("attempts", "Attempts at Intercom.", "outcome", "step")
         self._call = self._histogram("attempt_seconds", "Duration of one attempt.", _CALL_S, "outcome")
         self._delivered = self._histogram(
             "delivery_seconds", "From a webhook's receipt to Intercom's acceptance.", _DELIVERED_S
         )
+        self._notified = self._counter("intercom_webhooks", "Webhooks of Intercom's, by topic.", "topic")
+        self._woken = self._counter("deliveries_woken", "Deliveries due because their contact appeared.")
+        self._unheard = self._counter("intercom_webhooks_refused", "Not answered 200.", "status", "why")
+        self._forgotten = self._counter("people_forgotten", "People all of whose data was deleted.", "asked_by")
         self._stopped = self._counter("workspaces_stopped", "Workspaces stopped until somebody acts.")
         self._alerts = self._counter("alerts_opened", "Alerts opened.", "kind")
         self._reconciled = self._counter("reconciliations", "Looks at Stripe's list of events.", "outcome")
         self._listed = self._counter("reconciled_events", "Events that Stripe listed; missed: no webhook came.", "kind")
         self._asked = self._counter("stripe_questions", "Things that Stripe was asked for.", "what", "outcome")
+        self._taken_over = self._counter("processes_taken_over", "Processes that died and were taken over.")
         self._failures = self._counter("stage_failures", "Errors of our own, by stage.", "stage")
 
     def count(self, fact: Fact) -> None:
@@ -90,22 +102,45 @@ class Metrics:
             case WebhookRefused():
                 self._refused.of(fact.source, str(fact.status), fact.why).inc()
             case EventMapped():
-                self._mapped.of(fact.source, fact.state).inc()
-                self._made.of(fact.source).inc(len(fact.deliveries))
+                self._count_mapped(fact)
             case AttemptMade():
                 self._count_attempt(fact)
+            case NotificationTaken() | NotificationRefused() | PersonForgotten():
+                self._count_people(fact)
+            case WorkspaceStopped() | AlertOpened():
+                self._count_stop(fact)
+            case Reconciled() | StripeAsked():
+                self._count_stripe(fact)
+            case ProcessesTakenOver():
+                self._taken_over.of().inc(fact.count)
+            case StageFailed():
+                self._failures.of(fact.stage).inc()
+
+    def _count_stop(self, fact: WorkspaceStopped | AlertOpened) -> None:
+        match fact:
             case WorkspaceStopped():
                 self._stopped.of().inc()
             case AlertOpened():
                 self._alerts.of(fact.kind).inc()
+
+    def _count_stripe(self, fact: Reconciled | StripeAsked) -> None:
+        match fact:
             case Reconciled():
                 self._reconciled.of(fact.outcome).inc()
                 self._listed.of("missed").inc(fact.found)
                 self._listed.of("known").inc(fact.listed - fact.found)
             case StripeAsked():
                 self._asked.of(fact.what, fact.outcome).inc()
-            case StageFailed():
-                self._failures.of(fact.stage).inc()
+
+    def _count_people(self, fact: NotificationTaken | NotificationRefused | PersonForgotten) -> None:
+        match fact:
+            case NotificationTaken():
+                self._notified.of(fact.topic).inc()
+                self._woken.of().inc(fact.woken or 0)
+            case NotificationRefused():
+                self._unheard.of(str(fact.status), fact.why).inc()
+            case PersonForgotten(asked_by=asked_by):
+                self._forgotten.of(asked_by).inc()
 
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Show what `read` returns, whenever somebody looks."""
@@ -114,6 +149,12 @@ class Metrics:
     def render(self) -> bytes:
         """Everything, in Prometheus' text format (`CONTENT_TYPE`)."""
         return generate_latest(self.registry)
+
+    def _count_mapped(self, fact: EventMapped) -> None:
+        self._mapped.of(fact.source, fact.state).inc()
+        self._made.of(fact.source).inc(len(fact.deliveries))
+        if fact.untested_version is not None:
+            self._untested.of(fact.source, fact.untested_version).inc()
 
     def _count_attempt(self, fact: AttemptMade) -> None:
         self._attempts.of(fact.outcome, fact.step).inc()

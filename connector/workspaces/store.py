@@ -131,6 +131,14 @@ def set_mode(
     return changed
 
 
+def set_choice(connection: Connection, workspace_id: int, name: str, value: object, *, now: int) -> None:
+    """Change one of a workspace's settings; the others stay."""
+    query = select(workspaces.c.settings).where(workspaces.c.id == workspace_id).with_for_update()
+    settings = json.loads(connection.scalars(query).one()) | {name: value}
+    _update(connection, workspace_id, now, settings=json.dumps(settings))
+    changes.bump(connection)
+
+
 def resume(connection: Connection, workspace: Workspace, *, now: int) -> bool:
     """Put a workspace that was paused or lost its authorisation back into what it was; whether it was either."""
     if workspace.mode not in (Mode.PAUSED, Mode.NEEDS_REAUTHORIZATION):

@@ -118,8 +118,10 @@ def test_what_becomes_nothing_says_why(cli: Cli, tmp_path: Path) -> None:
     zero = PAYLOADS / "invoice.paid-zero.json"
     assert [each["reason"] for each in cli("mappings", "try", str(zero), "--json").ok.json["skipped"]] == ["when"]
     strange = tmp_path / "strange.json"
-    strange.write_text('{"object": "event", "type": "radar.early_fraud_warning.created"}')
+    strange.write_text('{"object": "event", "type": "payout.paid"}')
     assert "no entry asks for" in cli("mappings", "try", str(strange)).ok.err
+    strange.write_text('{"object": "event", "type": "radar.early_fraud_warning.created"}')
+    assert "received-fraud-warning: nothing, because of disabled" in cli("mappings", "try", str(strange)).ok.err
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"a": NaN}'])

@@ -19,7 +19,7 @@ from connector.database.engine import Database, open_database
 from connector.database.group_commit import Limits
 from connector.database.migrate import migrate
 from connector.inbox import store
-from connector.inbox.receive import Receiver
+from connector.inbox.receive import Receiver, put_ahead
 from connector.workspaces import endpoints
 from connector.workspaces import store as workspaces
 from connector.workspaces.directory import Directory
@@ -97,6 +97,7 @@ class _inbox:  # noqa: N801 - used like a function
         app.add_routes(receiver.routes())
         self.runner = web.AppRunner(app, access_log=None, auto_decompress=False)
         await self.runner.setup()
+        put_ahead(self.runner, receiver)
         await web.TCPSite(self.runner, "127.0.0.1", 0).start()
         host, port = self.runner.addresses[0]
         return Inbox(host, port, database, directory, vault, made[0], made[1], told, rung)
@@ -119,6 +120,30 @@ async def test_a_signed_event_is_stored_before_it_is_acknowledged(inbox: Inbox):
     assert found is not None
     assert found[1] == event()
     assert inbox.rung
+
+
+async def test_the_acknowledgement_is_whole_whatever_the_connection(inbox: Inbox):
+    body = event()
+    head = f"POST {inbox.stripe.path} HTTP/%s\r\nHost: x\r\nContent-Length: {len(body)}\r\n%s"
+    signature = f"Stripe-Signature: {stripe_headers(body, SECRET)['Stripe-Signature']}\r\n\r\n"
+    reader, writer = await asyncio.open_connection(inbox.host, inbox.port)
+    for version, more, stays in (("1.1", "", True), ("1.1", "Connection: close\r\n", False), ("1.0", "", False)):
+        if not stays:
+            writer.close()
+            reader, writer = await asyncio.open_connection(inbox.host, inbox.port)
+        writer.write((head % (version, more) + signature).encode() + body)
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+        assert " 200 OK\r\n" in answer
+        assert "\r\nContent-Type: application/json\r\n" in answer
+        assert "\r\nDate: " in answer
+        assert await reader.readexactly(17) == b'{"received":true}'
+        if stays:  # two requests at once are answered twice, in order
+            writer.write(((head % (version, more) + signature).encode() + body) * 2)
+            assert (await reader.readuntil(b"}")).count(b"200 OK") == 1
+            assert (await reader.readuntil(b"}")).count(b"200 OK") == 1
+        else:
+            assert await reader.read() == b""
+    writer.close()
 
 
 async def test_a_repeat_is_acknowledged_and_stored_once_with_its_first_body(inbox: Inbox):
@@ -158,6 +183,14 @@ async def test_two_signature_headers_are_401(inbox: Inbox):
 @pytest.mark.parametrize("path", ["/webhooks/stripe/unknown", "/webhooks/stripe/%00", "/webhooks/stripe/" + "x" * 4000])
 async def test_an_unknown_token_is_404(inbox: Inbox, path: str):
     assert (await inbox.send(event(), path=path))[0] == 404
+
+
+@pytest.mark.parametrize("spelt", ["{path}?from=stripe", "{path}?", "/webhooks/%73tripe/{token}"])
+async def test_an_address_in_another_spelling_is_the_same_address(inbox: Inbox, spelt: str):
+    path = spelt.format(path=inbox.stripe.path, token=inbox.stripe.token)
+    assert await inbox.send(event(), path=path) == (200, {"received": True})
+    assert (await inbox.send(event(2), path=path, **{"Stripe-Signature": "t=1,v1=00"}))[0] == 401
+    assert len(await inbox.stored()) == 1
 
 
 async def test_a_token_of_another_source_is_404(inbox: Inbox):

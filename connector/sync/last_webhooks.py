@@ -17,7 +17,7 @@ Show = Callable[[str, str, Callable[[], float]], None]
 """Name, meaning, and how to read it."""
 
 
-class Pulse:
+class LastWebhooks:
     """What this process has seen since the last beat."""
 
     def __init__(self, database: Database) -> None:
