@@ -79,6 +79,16 @@ class Settings(BaseSettings):
     intercom_version: str = Field(
         default="2.16", pattern=r"^[0-9]{1,2}\.[0-9]{1,2}$", description="Version of Intercom's API to ask for."
     )
+    stripe_api_url: str | None = Field(
+        default=None, description="Used instead of Stripe's address: for the sandbox and tests."
+    )
+    reconcile_seconds: int = Field(
+        default=600,
+        ge=0,
+        le=86_400,
+        description="Seconds between two looks at Stripe's list of events for what did not arrive, for each endpoint "
+        "that has a restricted key; 0: never.",
+    )
     intercom_client_id: str | None = Field(
         default=None, description="Client id of your app in Intercom's Developer Hub. Only a listed app needs it."
     )
@@ -133,7 +143,7 @@ class Settings(BaseSettings):
         description="`debug`, `info`, `warning` or `error`: the least level that is written.",
     )
 
-    @field_validator("base_url", "intercom_api_url")
+    @field_validator("base_url", "intercom_api_url", "stripe_api_url")
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
         """An http(s) address, without the slash at its end."""

@@ -30,7 +30,9 @@ from connector.telemetry.facts import (
     NotificationTaken,
     PersonForgotten,
     ProcessesTakenOver,
+    Reconciled,
     StageFailed,
+    StripeAsked,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -52,6 +54,7 @@ _PLAIN: Mapping[type[Fact], tuple[int, str]] = {
     WorkspaceStopped: (logging.ERROR, "workspace stopped"),
     AlertOpened: (logging.WARNING, "alert opened"),
     ProcessesTakenOver: (logging.WARNING, "processes taken over"),
+    StripeAsked: (logging.DEBUG, "asked Stripe"),
     MappingsInUse: (logging.INFO, "mappings in use"),
     MappingsRefused: (logging.ERROR, "mappings refused"),
     MappingsNotDeployed: (logging.WARNING, "mappings folder not deployed"),
@@ -74,6 +77,9 @@ def words(fact: Fact) -> Words:
             return Words(level, f"event {state}", {"received_event": fields.pop("event"), **fields})
         case AttemptMade(step=step):
             return Words(logging.WARNING if step == "dead" else logging.INFO, "delivery attempted", _fields(fact))
+        case Reconciled(outcome=outcome, found=found):
+            level = logging.WARNING if outcome != "done" else logging.INFO if found else logging.DEBUG
+            return Words(level, "reconciled with Stripe", _fields(fact))
         case StageFailed(stage=stage, error=error):
             return Words(logging.ERROR, "stage failed", {"stage": stage, "exc_info": error})
         case _:
@@ -152,6 +158,8 @@ def _rationed(fact: Fact) -> Hashable | None:
     match fact:
         case WebhookRefused():
             return ("refused", fact.source, fact.why, fact.endpoint_id)
+        case Reconciled(outcome=outcome) if outcome != "done":
+            return ("reconciled", outcome)
         case NotificationRefused():
             return ("notification refused", fact.why)
         case StageFailed():

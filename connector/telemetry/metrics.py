@@ -23,7 +23,9 @@ from connector.telemetry.facts import (
     NotificationTaken,
     PersonForgotten,
     ProcessesTakenOver,
+    Reconciled,
     StageFailed,
+    StripeAsked,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -85,6 +87,9 @@ class Metrics:
         self._forgotten = self._counter("people_forgotten", "People all of whose data was deleted.", "asked_by")
         self._stopped = self._counter("workspaces_stopped", "Workspaces stopped until somebody acts.")
         self._alerts = self._counter("alerts_opened", "Alerts opened.", "kind")
+        self._reconciled = self._counter("reconciliations", "Looks at Stripe's list of events.", "outcome")
+        self._listed = self._counter("reconciled_events", "Events that Stripe listed; missed: no webhook came.", "kind")
+        self._asked = self._counter("stripe_questions", "Things that Stripe was asked for.", "what", "outcome")
         self._taken_over = self._counter("processes_taken_over", "Processes that died and were taken over.")
         self._mappings_refused = self._counter("mappings_refused", "Changes of the mapping files that were refused.")
         self._failures = self._counter("stage_failures", "Errors of our own, by stage.", "stage")
@@ -100,6 +105,8 @@ class Metrics:
             WorkspaceStopped: lambda _: self._stopped.of().inc(),
             AlertOpened: lambda fact: self._alerts.of(fact.kind).inc(),
             ProcessesTakenOver: lambda fact: self._taken_over.of().inc(fact.count),
+            Reconciled: self._count_reconciled,
+            StripeAsked: lambda fact: self._asked.of(fact.what, fact.outcome).inc(),
             MappingsRefused: lambda _: self._mappings_refused.of().inc(),
             StageFailed: lambda fact: self._failures.of(fact.stage).inc(),
         }
@@ -125,6 +132,11 @@ class Metrics:
     def _count_notification(self, fact: NotificationTaken) -> None:
         self._notified.of(fact.topic).inc()
         self._woken.of().inc(fact.woken or 0)
+
+    def _count_reconciled(self, fact: Reconciled) -> None:
+        self._reconciled.of(fact.outcome).inc()
+        self._listed.of("missed").inc(fact.found)
+        self._listed.of("known").inc(fact.listed - fact.found)
 
     def _count_mapped(self, fact: EventMapped) -> None:
         self._mapped.of(fact.source, fact.state).inc()

@@ -26,7 +26,9 @@ from connector.telemetry.facts import (
     NotificationTaken,
     PersonForgotten,
     ProcessesTakenOver,
+    Reconciled,
     StageFailed,
+    StripeAsked,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -48,6 +50,8 @@ EXAMPLES: dict[type[Fact], Fact] = {
     MappingsInUse: MappingsInUse("ef" * 16, 220),
     MappingsRefused: MappingsRefused("mine/", 2, "mine/a.yaml:3:5: ..."),
     MappingsNotDeployed: MappingsNotDeployed("mine/"),
+    Reconciled: Reconciled(7, 3, True, "done", 120, 2, 61.5),
+    StripeAsked: StripeAsked(7, "charge", "found"),
     StageFailed: StageFailed("map", ValueError("no such column")),
 }
 
