@@ -30,6 +30,7 @@ class State:
         self.workspaces: dict[str, Workspace] = {}
         self._by_token: dict[str, Workspace] = {}
         self._app_windows = Windows()
+        self.install_statuses: list[dict[str, Any]] = []
         self.reset()
 
     def add_workspace(self, settings: WorkspaceSettings) -> Workspace:
@@ -82,6 +83,7 @@ class State:
         self.ledger.clear()
         self.faults.clear()
         self.stripe.clear()
+        self.install_statuses.clear()
         self.workspaces.clear()
         self._by_token.clear()
         for settings in self.settings.workspaces:

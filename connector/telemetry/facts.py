@@ -84,6 +84,38 @@ class AlertOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class Installed:
+    """A workspace has installed the app, or allowed it again; `mode` is what it does now."""
+
+    workspace_id: int
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uninstalled:
+    """A workspace has removed the app: nothing goes to it any more."""
+
+    workspace_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """A signed request of Intercom's was not taken; `why` is a short, stable word."""
+
+    path: str
+    status: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetupChanged:
+    """Somebody changed something in set-up; `what` is a stable word."""
+
+    workspace_id: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class StageFailed:
     """A stage hit an error that is ours; it goes on with the next piece of work."""
 
@@ -92,6 +124,16 @@ class StageFailed:
 
 
 Fact: TypeAlias = (
-    WebhookStored | WebhookRefused | EventMapped | AttemptMade | WorkspaceStopped | AlertOpened | StageFailed
+    WebhookStored
+    | WebhookRefused
+    | EventMapped
+    | AttemptMade
+    | WorkspaceStopped
+    | AlertOpened
+    | StageFailed
+    | Installed
+    | Uninstalled
+    | RequestRefused
+    | SetupChanged
 )
 Tell: TypeAlias = Callable[[Fact], None]

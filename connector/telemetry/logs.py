@@ -23,7 +23,11 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    Installed,
+    RequestRefused,
+    SetupChanged,
     StageFailed,
+    Uninstalled,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -56,6 +60,14 @@ def words(fact: Fact) -> Words:
             return Words(logging.ERROR, "workspace stopped", _fields(fact))
         case AlertOpened():
             return Words(logging.WARNING, "alert opened", _fields(fact))
+        case Installed():
+            return Words(logging.INFO, "app installed", _fields(fact))
+        case Uninstalled():
+            return Words(logging.INFO, "app uninstalled", _fields(fact))
+        case RequestRefused():
+            return Words(logging.INFO, "request refused", _fields(fact))
+        case SetupChanged():
+            return Words(logging.INFO, "set-up changed", _fields(fact))
         case StageFailed(stage=stage, error=error):
             return Words(logging.ERROR, "stage failed", {"stage": stage, "exc_info": error})
 
@@ -119,6 +131,8 @@ def _rationed(fact: Fact) -> Hashable | None:
     match fact:
         case WebhookRefused():
             return ("refused", fact.source, fact.why, fact.endpoint_id)
+        case RequestRefused():
+            return ("request", fact.path, fact.why)
         case StageFailed():
             return ("failed", fact.stage, type(fact.error))
         case _:

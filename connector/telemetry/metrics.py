@@ -18,7 +18,11 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    Installed,
+    RequestRefused,
+    SetupChanged,
     StageFailed,
+    Uninstalled,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -73,6 +77,11 @@ class Metrics:
         )
         self._stopped = self._counter("workspaces_stopped", "Workspaces stopped until somebody acts.")
         self._alerts = self._counter("alerts_opened", "Alerts opened.", "kind")
+        self._installs = self._counter("installs", "Installations and removals of the app.", "what")
+        self._requests_refused = self._counter(
+            "requests_refused", "Signed requests of Intercom's that were not taken.", "path", "status", "why"
+        )
+        self._setup = self._counter("setup_changes", "What people changed in set-up.", "what")
         self._failures = self._counter("stage_failures", "Errors of our own, by stage.", "stage")
 
     def count(self, fact: Fact) -> None:
@@ -93,6 +102,14 @@ class Metrics:
                 self._stopped.of().inc()
             case AlertOpened():
                 self._alerts.of(fact.kind).inc()
+            case Installed():
+                self._installs.of("install").inc()
+            case Uninstalled():
+                self._installs.of("uninstall").inc()
+            case RequestRefused():
+                self._requests_refused.of(fact.path, str(fact.status), fact.why).inc()
+            case SetupChanged():
+                self._setup.of(fact.what).inc()
             case StageFailed():
                 self._failures.of(fact.stage).inc()
 

@@ -35,6 +35,10 @@ EXAMPLES: dict[type[Fact], Fact] = {
     WorkspaceStopped: WorkspaceStopped(7, "Intercom refused the token"),
     AlertOpened: AlertOpened(7, "names", "paid-invoice", "120 names are in use"),
     StageFailed: StageFailed("map", ValueError("no such column")),
+    facts.Installed: facts.Installed(7, "watching"),
+    facts.Uninstalled: facts.Uninstalled(7),
+    facts.RequestRefused: facts.RequestRefused("/intercom/uninstall", 401, "bad_signature"),
+    facts.SetupChanged: facts.SetupChanged(7, "stripe_connected"),
 }
 
 

@@ -1,0 +1,52 @@
+"""What everything in `appstore` and `canvas` works with, put together once by `app`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import ClientSession
+
+from connector.database.engine import Database
+from connector.intercom.client import IntercomClient
+from connector.intercom.oauth import App
+from connector.manifest import Manifest
+from connector.mapping.catalog import Catalog
+from connector.mapping.context import Options
+from connector.settings import Settings
+from connector.stripe_api.client import StripeApi
+from connector.telemetry.facts import Tell
+from connector.workspaces.directory import Directory
+from connector.workspaces.store import Workspace
+from connector.workspaces.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`received` and `queued` ring for the stages behind; `stripe` and `session` are for calls, each with its limits."""
+
+    settings: Settings
+    database: Database
+    vault: Vault
+    directory: Directory
+    manifest: Manifest
+    session: ClientSession
+    intercom: IntercomClient
+    stripe: StripeApi
+    catalog: Callable[[], Catalog]
+    options: Callable[[Workspace | None], Options]
+    tell: Tell
+    received: Callable[[], None]
+    queued: Callable[[], None]
+
+    @property
+    def app(self) -> App | None:
+        """The app at Intercom; None where this service runs without one (one workspace, by its access token)."""
+        secret = self.settings.intercom_client_secret
+        if self.settings.intercom_client_id is None or secret is None:
+            return None
+        return App(self.settings.intercom_client_id, secret.get_secret_value(), self.settings.intercom_api_url)
+
+    def now(self) -> int:
+        """Milliseconds since 1970."""
+        return self.database.clock.now()
