@@ -95,6 +95,9 @@ class Settings(BaseSettings):
         pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
         description="Address at which people who use this service get help; shown on its pages.",
     )
+    stripe_api_url: str | None = Field(
+        default=None, description="Used instead of Stripe's address: for the sandbox and tests."
+    )
     metadata_keys: int = Field(
         default=10,
         ge=10,
@@ -116,7 +119,7 @@ class Settings(BaseSettings):
         description="`debug`, `info`, `warning` or `error`: the least level that is written.",
     )
 
-    @field_validator("base_url", "intercom_api_url")
+    @field_validator("base_url", "intercom_api_url", "stripe_api_url")
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
         """An http(s) address, without the slash at its end."""

@@ -23,7 +23,7 @@ from connector.workspaces.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`received` and `queued` ring for the stages behind; `stripe` and `session` are for calls, each with its limits."""
+    """`received` and `queued` ring for the stages behind them; `session` is for Intercom's OAuth."""
 
     settings: Settings
     database: Database

@@ -1,4 +1,4 @@
-"""What Intercom itself posts: a small JSON object, signed over its raw bytes. Anything else is refused with a status."""
+"""What Intercom itself posts: a JSON object, signed over its raw bytes. Anything else is refused with a status."""
 
 from __future__ import annotations
 
