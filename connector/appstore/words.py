@@ -49,7 +49,7 @@ def title(event_name: str) -> str:
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """ "1 event", "2 events"."""
+    """`count` things: 1 event, 2 events."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 

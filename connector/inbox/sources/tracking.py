@@ -76,7 +76,7 @@ class WriteKeys:
 
 def _among(key: str, keys: Iterable[str]) -> bool:
     given = key.encode("utf-8", "surrogatepass")
-    return any([hmac.compare_digest(given, each.encode()) for each in keys])
+    return any(hmac.compare_digest(given, each.encode()) for each in keys)
 
 
 def shown_keys(authorizations: Sequence[str], body: Mapping[str, Any]) -> list[str]:
