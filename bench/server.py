@@ -17,7 +17,7 @@ from aiohttp import web
 
 from connector.database.engine import open_database
 from connector.database.migrate import migrate
-from connector.inbox.receive import Receiver
+from connector.inbox.receive import Receiver, put_ahead
 from connector.workspaces import endpoints, store
 from connector.workspaces.directory import Directory
 from connector.workspaces.endpoints import NewEndpoint
@@ -36,8 +36,8 @@ async def ceiling(request: web.Request) -> web.Response:
     return web.Response(body=_ANSWER, content_type="application/json")
 
 
-async def ingest_routes(database_url: str) -> tuple[list[web.AbstractRouteDef], str]:
-    """The real webhook routes, and the path to post to."""
+async def ingest(database_url: str) -> tuple[Receiver, str]:
+    """The real receiver, and the path to post to."""
     database, vault = await open_database(database_url, owner=True), Vault([Key.parse(new_key())])
     await migrate(database)
     workspace = await database.transact(store.add, vault, store.Installation("bench", "token"), now=1)
@@ -45,19 +45,21 @@ async def ingest_routes(database_url: str) -> tuple[list[web.AbstractRouteDef], 
     endpoint = await database.transact(endpoints.add, vault, new, now=1)
     directory = Directory(database, vault)
     await directory.reload()
-    return Receiver(database, directory, tell=lambda fact: None, bell=lambda: None).routes(), endpoint.path
+    return Receiver(database, directory, tell=lambda fact: None, bell=lambda: None), endpoint.path
 
 
 async def main(kind: str, port: int, database_url: str = "") -> None:
     app = web.Application()
-    path = "/webhooks/stripe/token"
+    path, receiver = "/webhooks/stripe/token", None
     if kind == "ceiling":
         app.router.add_post("/webhooks/stripe/{token}", ceiling)
     else:
-        routes, path = await ingest_routes(database_url)
-        app.add_routes(routes)
+        receiver, path = await ingest(database_url)
+        app.add_routes(receiver.routes())
     runner = web.AppRunner(app, access_log=None, auto_decompress=False)
     await runner.setup()
+    if receiver is not None:
+        put_ahead(runner, receiver)
     await web.TCPSite(runner, "127.0.0.1", port).start()
     sys.stdout.write(f"{runner.addresses[0][1]} {path}\n")
     sys.stdout.flush()

@@ -21,7 +21,7 @@ from connector.database.engine import Database, Postgres, open_database
 from connector.database.migrate import migrate
 from connector.errors import SettingsError
 from connector.health import Health
-from connector.inbox.receive import Receiver
+from connector.inbox.receive import Receiver, put_ahead
 from connector.intercom.client import IntercomClient, base_url, make_session
 from connector.mapping.catalog import Catalog
 from connector.mapping.context import Options
@@ -221,6 +221,7 @@ async def listening(running: Service, host: str, port: int) -> AsyncIterator[Lis
         shutdown_timeout=10.0,
     )
     await runner.setup()
+    put_ahead(runner, running.receiver)
     try:
         site = web.TCPSite(runner, host, port)
         try:

@@ -66,10 +66,10 @@ class _Sql:
 
 
 def _chunks(rows: Rows) -> Iterator[Rows]:
-    """Runs of 2ⁿ rows, the longest first, so that few different statements are ever prepared."""
+    """Runs of a multiple of eight rows, then the rest: two statements for most batches, and few that are different."""
     start = 0
     while left := len(rows) - start:
-        size = min(LONGEST_CHUNK, 1 << (left.bit_length() - 1))
+        size = min(LONGEST_CHUNK, left if left < 8 else left - left % 8)
         yield rows[start : start + size]
         start += size
 

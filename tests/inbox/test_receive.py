@@ -19,7 +19,7 @@ from connector.database.engine import Database, open_database
 from connector.database.group_commit import Limits
 from connector.database.migrate import migrate
 from connector.inbox import store
-from connector.inbox.receive import Receiver
+from connector.inbox.receive import Receiver, put_ahead
 from connector.workspaces import endpoints
 from connector.workspaces import store as workspaces
 from connector.workspaces.directory import Directory
@@ -97,6 +97,7 @@ class _inbox:  # noqa: N801 - used like a function
         app.add_routes(receiver.routes())
         self.runner = web.AppRunner(app, access_log=None, auto_decompress=False)
         await self.runner.setup()
+        put_ahead(self.runner, receiver)
         await web.TCPSite(self.runner, "127.0.0.1", 0).start()
         host, port = self.runner.addresses[0]
         return Inbox(host, port, database, directory, vault, made[0], made[1], told, rung)
@@ -158,6 +159,14 @@ async def test_two_signature_headers_are_401(inbox: Inbox):
 @pytest.mark.parametrize("path", ["/webhooks/stripe/unknown", "/webhooks/stripe/%00", "/webhooks/stripe/" + "x" * 4000])
 async def test_an_unknown_token_is_404(inbox: Inbox, path: str):
     assert (await inbox.send(event(), path=path))[0] == 404
+
+
+@pytest.mark.parametrize("spelt", ["{path}?from=stripe", "{path}?", "/webhooks/%73tripe/{token}"])
+async def test_an_address_in_another_spelling_is_the_same_address(inbox: Inbox, spelt: str):
+    path = spelt.format(path=inbox.stripe.path, token=inbox.stripe.token)
+    assert await inbox.send(event(), path=path) == (200, {"received": True})
+    assert (await inbox.send(event(2), path=path, **{"Stripe-Signature": "t=1,v1=00"}))[0] == 401
+    assert len(await inbox.stored()) == 1
 
 
 async def test_a_token_of_another_source_is_404(inbox: Inbox):
