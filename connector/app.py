@@ -15,13 +15,18 @@ import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession, ClientTimeout, web
 
+from connector import manifest
+from connector.appstore.front import Front
+from connector.appstore.parts import Parts
+from connector.canvas.routes import Canvas
 from connector.database.engine import Database, Postgres, open_database
 from connector.database.migrate import migrate
 from connector.errors import SettingsError
 from connector.health import Health
 from connector.inbox.receive import Receiver, put_ahead
+from connector.inbox.tracking import Tracking
 from connector.intercom.client import IntercomClient, base_url, make_session
 from connector.mapping.catalog import Catalog
 from connector.mapping.context import Options
@@ -34,16 +39,23 @@ from connector.outbox.mapper import Mapper
 from connector.outbox.worker import CONCURRENCY, Worker
 from connector.schedule import Job, Schedule
 from connector.settings import Settings
+from connector.stripe_api.client import StripeApi
+from connector.stripe_api.client import make_session as make_stripe_session
 from connector.telemetry.facts import Fact, StageFailed, Tell
 from connector.telemetry.logs import Logs
 from connector.telemetry.metrics import Metrics
 from connector.workspaces.directory import Directory
 from connector.workspaces.keys import load_vault
 from connector.workspaces.store import Workspace
+from connector.workspaces.vault import Vault
 
 DRAIN_S = 25.0
 """What deliveries in flight get to finish when the service is told to stop."""
 LARGEST_BODY = 8 * 1024 * 1024
+FRONT_CONNECTIONS = 8
+"""To Intercom, and to Stripe, for people who install and set up."""
+FRONT_PATIENCE = ClientTimeout(total=10, connect=4)
+"""Somebody waits for the answer in a browser."""
 
 
 @dataclass
@@ -93,12 +105,18 @@ class Service:
     health: Health
     receiver: Receiver
     tell: Tell
+    tracking: Tracking
+    front: Front
+    canvas: Canvas
 
     def application(self) -> web.Application:
         """Every route of this process."""
         app = web.Application(client_max_size=LARGEST_BODY)
         app.add_routes(self.receiver.routes())
+        app.add_routes(self.tracking.routes())
         app.add_routes(self.health.routes())
+        app.add_routes(self.canvas.routes())
+        self.front.serve(app)
         return app
 
 
@@ -116,14 +134,20 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
         received, queued = Bell(), Bell()
         health = Health(database, metrics, mappings_loaded=lambda: bool(mappings.catalog.entries))
         receiver = Receiver(database, directory, tell=tell, bell=received.ring)
-        running = Service(settings, database, directory, mappings, metrics, health, receiver, tell)
-        schedule = Schedule(_jobs(running, received, queued), tell=tell)
-        schedule.start()
-        try:
-            async with _working(running, received, queued) if work else contextlib.nullcontext():
-                yield running
-        finally:
-            schedule.stop()
+        tracking = Tracking(database, directory, tell=tell, bell=received.ring)
+        async with _app_store(settings, database, vault, directory, mappings, tell, received, queued) as parts:
+            front, canvas = Front(parts), Canvas(parts)
+            running = Service(
+                settings, database, directory, mappings, metrics, health, receiver, tell, tracking, front, canvas
+            )
+            schedule = Schedule(_jobs(running, received, queued), tell=tell)
+            schedule.start()
+            try:
+                async with _working(running, received, queued) if work else contextlib.nullcontext():
+                    yield running
+            finally:
+                schedule.stop()
+                await front.close()
     finally:
         await database.close()
 
@@ -136,11 +160,49 @@ def _tell_all(logs: Logs, metrics: Metrics) -> Tell:
     return tell
 
 
+@contextlib.asynccontextmanager
+async def _app_store(
+    settings: Settings,
+    database: Database,
+    vault: Vault,
+    directory: Directory,
+    mappings: Mappings,
+    tell: Tell,
+    received: Bell,
+    queued: Bell,
+) -> AsyncIterator[Parts]:
+    """What the app store's side works with, its own few connections to Intercom and Stripe among it."""
+    override, stripe_url = settings.intercom_api_url, settings.stripe_api_url
+    async with make_session(FRONT_CONNECTIONS, timeout=FRONT_PATIENCE) as session:
+        intercom = IntercomClient(
+            session, version=settings.intercom_version, base_url_for=lambda region: override or base_url(region)
+        )
+        async with make_stripe_session(FRONT_CONNECTIONS, base_url=stripe_url) as stripe_session:
+            yield Parts(
+                settings,
+                database,
+                vault,
+                directory,
+                manifest.load(),
+                session,
+                intercom,
+                StripeApi(stripe_session, base_url=stripe_url),
+                lambda: mappings.catalog,
+                mappings.options,
+                tell,
+                received.ring,
+                queued.ring,
+            )
+
+
 def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
     jobs = {
         "look for mapping": Job(1.0, received.ring),
         "look for deliveries": Job(1.0, queued.ring),
         "see changes": Job(0.5, running.directory.refresh_if_changed),
+        "finish removals": Job(60.0, running.front.finish_removals, jitter=10.0),
+        "tell Intercom how we are": Job(300.0, running.front.health_check.push_changes, jitter=30.0),
+        "look at Stripe's endpoints": Job(6 * 3600.0, running.front.health_check.look_at_stripe, jitter=600.0),
     }
     if isinstance(running.database, Postgres):
         jobs["follow the clock"] = Job(60.0, running.database.follow_clock, jitter=5.0)

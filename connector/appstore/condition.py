@@ -1,4 +1,4 @@
-"""How an installation is, as Intercom's health check asks: OK, UNHEALTHY with a sentence and a link, or REINSTALL. Pure.
+"""How an installation is, as Intercom's health check asks: OK, UNHEALTHY with a sentence, or to be re-installed.  Pure.
 
 The worst that holds is said, one thing at a time. Watching, trying and pausing are what a workspace chose: nobody is
 alarmed by them.
@@ -58,7 +58,9 @@ UNKNOWN: Final = Condition("UNKNOWN")
 def condition(facts: Facts) -> Condition:
     """The worst that holds."""
     if not facts.authorized:
-        why = "Intercom no longer accepts this app's access token, so events are kept and wait. Re-install the app to go on."
+        why = (
+            "Intercom no longer accepts this app's access token. Events are kept and wait: re-install the app to go on."
+        )
         return Condition("UNHEALTHY", why, reinstall=True)
     if facts.endpoints == 0:
         return _unhealthy("No Stripe account and no Segment source is connected yet.", "Connect one")

@@ -74,7 +74,9 @@ class HealthCheck:
         """Ask Stripe how the endpoints are that we made there, and open or close an alert for each."""
         parts = self._parts
         for endpoint in await parts.database.read(_ours_at_stripe, parts):
-            answer = await stripe_endpoints.status(parts.stripe, endpoint.restricted_key or "", endpoint.remote_id or "")
+            answer = await stripe_endpoints.status(
+                parts.stripe, endpoint.restricted_key or "", endpoint.remote_id or ""
+            )
             match answer:
                 case Found(value=there):
                     await parts.database.transact(_note, endpoint, well=there.enabled, now=parts.now())

@@ -19,7 +19,7 @@ from connector.workspaces.modes import Mode
 from connector.workspaces.store import Workspace
 from connector.workspaces.vault import Vault
 
-LARGEST_BODY = 512 * 1024
+LARGEST_BODY = 2 * 1024 * 1024
 """A canvas request carries a whole conversation."""
 BODY_DEADLINE_S = 5.0
 

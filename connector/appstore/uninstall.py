@@ -25,6 +25,7 @@ from connector.outbox import queue
 from connector.outbox.delivery import State
 from connector.telemetry.facts import StageFailed, Uninstalled
 from connector.workspaces import audit, remote, store
+from connector.workspaces.modes import Mode
 
 OPEN = (State.WAITING, State.HELD, State.DUE, State.PARKED)
 AT_ONCE = 500
@@ -60,9 +61,20 @@ class Uninstall:
         return web.json_response({"uninstalled": workspace is not None})
 
     def _behind(self, workspace_id: int) -> None:
-        task = asyncio.create_task(finish(self._parts, workspace_id))
+        task = asyncio.create_task(self._finish(workspace_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _finish(self, workspace_id: int) -> None:
+        try:
+            await give_up_all(self._parts, workspace_id)
+            await delete_endpoints(self._parts, workspace_id)
+        except Exception as error:  # noqa: BLE001 - behind an answer nobody else would hear of it
+            self._parts.tell(StageFailed("uninstall", error))
+
+    async def close(self) -> None:
+        """Finish what was begun behind an answer."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 def remove(connection: Connection, workspace_id: int, *, now: int) -> None:
@@ -88,15 +100,23 @@ def give_up_some(connection: Connection, workspace_id: int, *, now: int) -> int:
     return len(found)
 
 
-async def finish(parts: Parts, workspace_id: int | None = None) -> None:
-    """Finish removals, of one workspace or all: also the schedule's job, for what a crash or a silent Stripe left."""
-    try:
-        if workspace_id is not None:
-            while await parts.database.transact(give_up_some, workspace_id, now=parts.now()):
-                pass
-        for endpoint in await parts.database.read(remote.to_delete, parts.vault, workspace_id=workspace_id):
-            given_up = parts.now() - (endpoint.removed_at or 0) > remote.GIVE_UP_MS
-            if await delete_at_stripe(parts, endpoint) or given_up:
-                await parts.database.transact(remote.forget, endpoint.id)
-    except Exception as error:  # noqa: BLE001 - runs behind an answer: nobody else would hear of it
-        parts.tell(StageFailed("uninstall", error))
+async def finish(parts: Parts) -> None:
+    """Finish all removals: the schedule's job, for what a crash or a silent Stripe has left."""
+    for workspace in list(parts.directory.workspaces()):
+        if workspace.mode is Mode.REMOVED:
+            await give_up_all(parts, workspace.id)
+    await delete_endpoints(parts)
+
+
+async def give_up_all(parts: Parts, workspace_id: int) -> None:
+    """Give up everything that was still to be sent to a workspace that removed the app."""
+    while await parts.database.transact(give_up_some, workspace_id, now=parts.now()):
+        pass
+
+
+async def delete_endpoints(parts: Parts, workspace_id: int | None = None) -> None:
+    """Delete removed endpoints at Stripe, of one workspace or all, and forget the keys that did it."""
+    for endpoint in await parts.database.read(remote.to_delete, parts.vault, workspace_id=workspace_id):
+        too_late = parts.now() - (endpoint.removed_at or 0) > remote.GIVE_UP_MS
+        if await delete_at_stripe(parts, endpoint) or too_late:
+            await parts.database.transact(remote.forget, endpoint.id)

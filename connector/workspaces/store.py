@@ -134,6 +134,15 @@ def set_mode(
     return changed
 
 
+def choose(connection: Connection, workspace_id: int, choices: Mapping[str, Any], *, now: int) -> None:
+    """Lay `choices` over a workspace's settings; None takes one back to its default."""
+    row = connection.execute(select(workspaces.c.settings).where(workspaces.c.id == workspace_id).with_for_update())
+    merged = {**json.loads(row.scalar_one()), **choices}
+    settings = json.dumps({name: value for name, value in merged.items() if value is not None})
+    _update(connection, workspace_id, now, settings=settings)
+    changes.bump(connection)
+
+
 def resume(connection: Connection, workspace: Workspace, *, now: int) -> bool:
     """Put a workspace that was paused or lost its authorisation back into what it was; whether it was either."""
     if workspace.mode not in (Mode.PAUSED, Mode.NEEDS_REAUTHORIZATION):
