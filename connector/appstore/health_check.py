@@ -39,17 +39,17 @@ class HealthCheck:
     """The route, and the schedule's job."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+        self.parts = parts
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """POST /intercom/health."""
         return [web.post("/intercom/health", self._answer)]
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        sent = await signed_object(request, self._parts)
+        sent = await signed_object(request, self.parts)
         if isinstance(sent, Refusal):
-            return refused(request, self._parts, sent)
-        parts = self._parts
+            return refused(request, self.parts, sent)
+        parts = self.parts
         try:
             workspace = await workspace_of(parts.database, parts.vault, sent.get("workspace_id") or sent.get("app_id"))
             found = UNKNOWN if workspace is None else await self.of(workspace)
@@ -60,19 +60,19 @@ class HealthCheck:
 
     async def of(self, workspace: Workspace) -> Condition:
         """How a workspace's installation is, by what the database holds."""
-        return condition(await self._parts.database.read(facts, self._parts, workspace, now=self._parts.now()))
+        return condition(await self.parts.database.read(facts, self.parts, workspace, now=self.parts.now()))
 
     async def push_changes(self) -> None:
         """Tell Intercom of every workspace whose state is not what it was last told."""
-        if self._parts.app is None:
+        if self.parts.app is None:
             return
-        for workspace in list(self._parts.directory.workspaces()):
+        for workspace in list(self.parts.directory.workspaces()):
             if workspace.mode is not Mode.REMOVED and workspace.token is not None:
                 await self._push(workspace)
 
     async def look_at_stripe(self) -> None:
         """Ask Stripe how the endpoints are that we made there, and open or close an alert for each."""
-        parts = self._parts
+        parts = self.parts
         for endpoint in await parts.database.read(_ours_at_stripe, parts):
             answer = await stripe_endpoints.status(
                 parts.stripe, endpoint.restricted_key or "", endpoint.remote_id or ""
@@ -84,7 +84,7 @@ class HealthCheck:
                     await parts.database.transact(_note, endpoint, well=False, now=parts.now())
 
     async def _push(self, workspace: Workspace) -> None:
-        parts = self._parts
+        parts = self.parts
         found = await self.of(workspace)
         said = json.dumps(found.as_json(""), sort_keys=True)
         last = await parts.database.read(_last, workspace.id)
@@ -97,7 +97,7 @@ class HealthCheck:
             await parts.database.transact(upsert, health_reports, [row], changes=["report", "told_at"])
 
     def _link(self, workspace: Workspace) -> str:
-        parts = self._parts
+        parts = self.parts
         actor = "from Intercom's health notice"
         link = links.make(parts.vault, workspace.id, actor=actor, now=parts.now(), lifetime_ms=LINK_LIFETIME_MS)
         return f"{parts.settings.public_url}/setup/enter/{link}"

@@ -8,11 +8,11 @@ had refused the old one. Whatever goes wrong ends on a page that says what to do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import web
+from multidict import MultiMapping
 
 from connector.appstore import sessions, states
 from connector.appstore import web as pages
@@ -109,13 +109,13 @@ class Install:
         pages.set_cookie(response, sessions.COOKIE, finished.token, seconds=sessions.LIFETIME_MS // 1000)
         return response
 
-    async def _finish(self, app: App, query: Mapping[str, str], browser: str) -> Session | _Failed:
+    async def _finish(self, app: App, query: MultiMapping[str], browser: str) -> Session | _Failed:
         database, now = self._parts.database, self._parts.now()
-        if not await database.transact(states.use, state=query.get("state", ""), browser=browser, now=now):
+        if not await database.transact(states.use, state=_only(query, "state"), browser=browser, now=now):
             return NO_STATE
         if "error" in query:
             return DENIED
-        code = query.get("code", "")
+        code = _only(query, "code")
         if not (0 < len(code) <= LONGEST_CODE and code.isascii() and code.isprintable()):
             return NO_CODE
         owner = await self._owner(app, code)
@@ -156,6 +156,12 @@ class Install:
         back = self._parts.app.failed_url(failed.what) if self._parts.app else None
         context = {"title": title, "what": failed.what, "todo": failed.todo, "ok": False, "back": back}
         return pages.shown(request, "message.html", context, status=failed.status)
+
+
+def _only(query: MultiMapping[str], name: str) -> str:
+    """The value of a parameter; empty where it is not there, or there more than once."""
+    values = query.getall(name, [])
+    return values[0] if len(values) == 1 else ""
 
 
 def no_app(request: web.Request) -> web.Response:

@@ -20,7 +20,9 @@ from connector.appstore import sessions
 from connector.appstore.parts import Parts
 from connector.appstore.sessions import COOKIE, Session
 from connector.appstore.words import FILTERS
-from connector.errors import UsageError
+from connector.errors import DatabaseError, UsageError
+from connector.telemetry.facts import StageFailed
+from connector.workspaces import store
 from connector.workspaces.modes import Mode
 from connector.workspaces.store import Workspace
 
@@ -91,9 +93,8 @@ def shown(request: web.Request, template: str, context: Mapping[str, Any], *, st
 
 def message(request: web.Request, title: str, what: str, todo: str, *, status: int) -> web.Response:
     """A page that says what happened and what to do about it."""
-    return shown(
-        request, "message.html", {"title": title, "what": what, "todo": todo, "ok": status < 400}, status=status
-    )
+    context = {"title": title, "what": what, "todo": todo, "ok": status < 400, "back": None}
+    return shown(request, "message.html", context, status=status)
 
 
 def elsewhere(address: str) -> web.Response:
@@ -111,6 +112,13 @@ class Door:
         """`page` for those who have a session."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                return await answer(request)
+            except (DatabaseError, OSError) as error:
+                self._parts.tell(StageFailed("setup", error))
+                return _not_now(request)
+
+        async def answer(request: web.Request) -> web.StreamResponse:
             session = await self._session(request)
             workspace = await self._workspace(session) if session else None
             if session is None or workspace is None:
@@ -132,8 +140,6 @@ class Door:
         return await self._parts.database.read(sessions.find, token, now=self._parts.now())
 
     async def _workspace(self, session: Session) -> Workspace | None:
-        from connector.workspaces import store
-
         try:
             found = await self._parts.database.read(store.get, self._parts.vault, session.workspace_id)
         except UsageError:
@@ -219,4 +225,14 @@ def _no_form(request: web.Request) -> web.Response:
         "It is larger than any of ours, or no form at all. Nothing was changed.",
         "Go back and send it once more.",
         status=400,
+    )
+
+
+def _not_now(request: web.Request) -> web.Response:
+    return message(
+        request,
+        "Not just now",
+        "The database does not answer. Nothing was changed, unless this page said so before.",
+        "Wait a minute, go back, and try once more.",
+        status=503,
     )

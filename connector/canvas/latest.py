@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Connection, Integer, bindparam, func, select
 from connector.canvas.person import Person
 from connector.database.tables import deliveries, event_names, seconds, wanted
 from connector.events import Key
-from connector.outbox.delivery import Delivery, State, from_row
+from connector.outbox.delivery import Delivery, from_row
 
 _HERE = bindparam("the_workspace", type_=Integer)
 _WHO = bindparam("who", type_=seconds.c.identifier.type)
@@ -53,7 +53,7 @@ def latest(connection: Connection, workspace_id: int, person: Person, *, most: i
 def one(connection: Connection, workspace_id: int, person: Person, delivery_id: Key) -> Delivery | None:
     """One of the person's deliveries; None where it is somebody else's."""
     (found, *_) = [*_deliveries(connection, workspace_id, [delivery_id]), None]
-    if found is None or (found.identifier is None and found.state is not State.WAITING):
+    if found is None:
         return None
     return found if person.is_meant_by(found.identifier) and _concerns(connection, person, found) else None
 

@@ -71,4 +71,6 @@ def _heard(connection: Connection, endpoint: Endpoint) -> int | None:
         .limit(1_000)
         .subquery()
     )
-    return connection.scalar(select(func.max(latest.c.received_at)).where(latest.c.endpoint_id == endpoint.id))
+    newest = select(func.max(latest.c.received_at)).where(latest.c.endpoint_id == endpoint.id)
+    found: int | None = connection.scalar(newest)
+    return found
