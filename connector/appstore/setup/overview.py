@@ -9,13 +9,14 @@ from sqlalchemy import Connection, func, select
 
 from connector.appstore.setup.desk import Desk
 from connector.appstore.web import Door, Visit
-from connector.database.tables import received_events
+from connector.database.tables import audit, received_events
 from connector.outbox import history
 from connector.workspaces import endpoints
 from connector.workspaces.endpoints import TRACKING, Endpoint
 from connector.workspaces.modes import Mode
 from connector.workspaces.vault import Vault
 
+MOST_CHANGES = 10
 KINDS = {"stripe": "Stripe", "segment": "Segment webhook", TRACKING: "Segment tracking"}
 
 
@@ -29,11 +30,21 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """Who did what, and when (milliseconds)."""
+
+    at: int
+    actor: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What the overview shows."""
 
     connections: tuple[Link, ...]
     deliveries: dict[str, int]
+    changes: tuple[Change, ...]
 
 
 class Overview:
@@ -59,7 +70,17 @@ def standing(connection: Connection, vault: Vault, workspace_id: int) -> Standin
     """A workspace's connections, and its deliveries by state."""
     theirs = endpoints.page(connection, vault, workspace_id=workspace_id, removed=False)
     shown = tuple(Link(each, KINDS[each.source], _heard(connection, each)) for each in theirs)
-    return Standing(shown, history.count_by_state(connection, workspace_id))
+    return Standing(shown, history.count_by_state(connection, workspace_id), _changes(connection, workspace_id))
+
+
+def _changes(connection: Connection, workspace_id: int) -> tuple[Change, ...]:
+    query = (
+        select(audit.c.at, audit.c.actor, audit.c.action)
+        .where(audit.c.workspace_id == workspace_id)
+        .order_by(audit.c.at.desc(), audit.c.id.desc())
+        .limit(MOST_CHANGES)
+    )
+    return tuple(Change(row.at, row.actor, row.action.replace("_", " ")) for row in connection.execute(query))
 
 
 def _heard(connection: Connection, endpoint: Endpoint) -> int | None:
