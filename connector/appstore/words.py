@@ -53,4 +53,10 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-FILTERS: Mapping[str, Callable[..., Any]] = {"moment": moment, "day": day, "millis": millis, "title_of": title}
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "moment": moment,
+    "day": day,
+    "millis": millis,
+    "title_of": title,
+    "plural": plural,
+}

@@ -118,7 +118,9 @@ async def test_no_page_has_to_be_scrolled_sideways(chrome: Any, deployment: Depl
     await context.close()
 
 
-async def test_each_field_has_a_name_and_each_page_one_heading_and_a_language(browser_page: Any, deployment: Deployment):
+async def test_each_field_has_a_name_and_each_page_one_heading_and_a_language(
+    browser_page: Any, deployment: Deployment
+):
     page = browser_page
     await install(page, deployment)
     for path in PAGES:
