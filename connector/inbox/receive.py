@@ -20,6 +20,7 @@ from connector.database.clock import wall
 from connector.database.engine import Database
 from connector.errors import Unavailable
 from connector.events import ReceivedState, SourceEvent
+from connector.inbox.acknowledgement import acknowledgement
 from connector.inbox.sources import SOURCES, Accepted, Credentials, Refused, Request, Source
 from connector.inbox.sources.source import BatchPolicy
 from connector.inbox.store import Arrival, insert
@@ -34,7 +35,6 @@ LARGE_BODY = 256 * 1024
 """A body of this many bytes is read on a thread, so that it holds nobody up."""
 RETRY_AFTER_S = "5"
 
-_STORED = b'{"received":true}'
 _PLAIN = re.compile(r"[\w-]+", re.ASCII)
 
 Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -71,16 +71,16 @@ class Receiver:
 
         return handle
 
-    async def _routed(self, source: Source, request: web.Request) -> web.Response:
+    async def _routed(self, source: Source, request: web.Request) -> web.StreamResponse:
         return await self._receive(source, request, request.match_info["token"])
 
-    async def _receive(self, source: Source, request: web.BaseRequest, token: str) -> web.Response:
+    async def _receive(self, source: Source, request: web.BaseRequest, token: str) -> web.StreamResponse:
         started = time.perf_counter()
         endpoint = self._directory.by_token(token)
         if endpoint is None or endpoint.source != source.name:
             return self._refuse(source, None, Refused(404, "unknown_token"))
         if endpoint.removed_at is not None:
-            return _stored()  # dropped: a sender who is refused would go on for days
+            return acknowledgement(request)  # dropped: a sender who is refused would go on for days
         body = await self._body(source, request)
         if isinstance(body, Refused):
             return self._refuse(source, endpoint, body)
@@ -97,7 +97,7 @@ class Receiver:
         seconds = time.perf_counter() - started
         where = (source.name, endpoint.workspace_id, endpoint.id)
         self._tell(WebhookStored(*where, len(accepted.events), len(body), seconds))
-        return _stored()
+        return acknowledgement(request)
 
     async def _body(self, source: Source, request: web.BaseRequest) -> bytes | Refused:
         if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
@@ -141,10 +141,6 @@ def put_ahead(runner: web.AppRunner, receiver: Receiver) -> None:
 
 def _folder(source: Source) -> str:
     return f"/webhooks/{source.name}/"
-
-
-def _stored() -> web.Response:
-    return web.Response(body=_STORED, content_type="application/json")
 
 
 async def _expect(request: web.Request) -> None:

@@ -122,6 +122,30 @@ async def test_a_signed_event_is_stored_before_it_is_acknowledged(inbox: Inbox):
     assert inbox.rung
 
 
+async def test_the_acknowledgement_is_whole_whatever_the_connection(inbox: Inbox):
+    body = event()
+    head = f"POST {inbox.stripe.path} HTTP/%s\r\nHost: x\r\nContent-Length: {len(body)}\r\n%s"
+    signature = f"Stripe-Signature: {stripe_headers(body, SECRET)['Stripe-Signature']}\r\n\r\n"
+    reader, writer = await asyncio.open_connection(inbox.host, inbox.port)
+    for version, more, stays in (("1.1", "", True), ("1.1", "Connection: close\r\n", False), ("1.0", "", False)):
+        if not stays:
+            writer.close()
+            reader, writer = await asyncio.open_connection(inbox.host, inbox.port)
+        writer.write((head % (version, more) + signature).encode() + body)
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+        assert " 200 OK\r\n" in answer
+        assert "\r\nContent-Type: application/json\r\n" in answer
+        assert "\r\nDate: " in answer
+        assert await reader.readexactly(17) == b'{"received":true}'
+        if stays:  # two requests at once are answered twice, in order
+            writer.write(((head % (version, more) + signature).encode() + body) * 2)
+            assert (await reader.readuntil(b"}")).count(b"200 OK") == 1
+            assert (await reader.readuntil(b"}")).count(b"200 OK") == 1
+        else:
+            assert await reader.read() == b""
+    writer.close()
+
+
 async def test_a_repeat_is_acknowledged_and_stored_once_with_its_first_body(inbox: Inbox):
     for body in (event(), event(), event(extra=1)):
         assert (await inbox.send(body))[0] == 200
