@@ -20,7 +20,10 @@ from aiohttp import ClientSession, ClientTimeout, web
 from connector import manifest
 from connector.appstore.front import Front
 from connector.appstore.parts import Parts
+from connector.appstore.webhooks import Webhooks
 from connector.canvas.routes import Canvas
+from connector.contacts import known
+from connector.contacts.creating import Creator
 from connector.database.engine import Database, Postgres, open_database
 from connector.database.migrate import migrate
 from connector.errors import SettingsError
@@ -37,6 +40,7 @@ from connector.outbox.bell import Bell
 from connector.outbox.deliver import Courier
 from connector.outbox.mapper import Mapper
 from connector.outbox.worker import CONCURRENCY, Worker
+from connector.people.forgetting import Forgetting
 from connector.schedule import Job, Schedule
 from connector.settings import Settings
 from connector.stripe_api.client import StripeApi
@@ -104,6 +108,7 @@ class Service:
     metrics: Metrics
     health: Health
     receiver: Receiver
+    webhooks: Webhooks
     tell: Tell
     tracking: Tracking
     front: Front
@@ -114,6 +119,7 @@ class Service:
         app = web.Application(client_max_size=LARGEST_BODY)
         app.add_routes(self.receiver.routes())
         app.add_routes(self.tracking.routes())
+        app.add_routes(self.webhooks.routes())
         app.add_routes(self.health.routes())
         app.add_routes(self.canvas.routes())
         self.front.serve(app)
@@ -132,15 +138,28 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
         directory = Directory(database, vault)
         await directory.reload()
         received, queued = Bell(), Bell()
+        forgetting = Forgetting(database, tell)
         health = Health(database, metrics, mappings_loaded=lambda: bool(mappings.catalog.entries))
         receiver = Receiver(database, directory, tell=tell, bell=received.ring)
+        webhooks = _webhooks(settings, database, directory, tell, queued, forgetting)
         tracking = Tracking(database, directory, tell=tell, bell=received.ring)
         async with _app_store(settings, database, vault, directory, mappings, tell, received, queued) as parts:
             front, canvas = Front(parts), Canvas(parts)
             running = Service(
-                settings, database, directory, mappings, metrics, health, receiver, tell, tracking, front, canvas
+                settings,
+                database,
+                directory,
+                mappings,
+                metrics,
+                health,
+                receiver,
+                webhooks,
+                tell,
+                tracking,
+                front,
+                canvas,
             )
-            schedule = Schedule(_jobs(running, received, queued), tell=tell)
+            schedule = Schedule(_jobs(running, received, queued) | _chores(running, forgetting), tell=tell)
             schedule.start()
             try:
                 async with _working(running, received, queued) if work else contextlib.nullcontext():
@@ -148,6 +167,8 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
             finally:
                 schedule.stop()
                 await front.close()
+                await webhooks.close()
+                await forgetting.close()
     finally:
         await database.close()
 
@@ -193,6 +214,30 @@ async def _app_store(
                 received.ring,
                 queued.ring,
             )
+
+
+def _webhooks(
+    settings: Settings, database: Database, directory: Directory, tell: Tell, queued: Bell, forgetting: Forgetting
+) -> Webhooks:
+    secret = settings.intercom_client_secret
+    return Webhooks(
+        database,
+        directory,
+        client_secret=secret.get_secret_value() if secret else None,
+        tell=tell,
+        woken=queued.ring,
+        erase=forgetting.soon,
+    )
+
+
+def _chores(running: Service, forgetting: Forgetting) -> dict[str, Job]:
+    async def forget_known() -> None:
+        await running.database.transact(known.prune, now=running.database.clock.now())
+
+    return {
+        "forget people": Job(2.0, forgetting.soon),
+        "forget who was just created": Job(300.0, forget_known, jitter=60.0),
+    }
 
 
 def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
@@ -255,7 +300,8 @@ def _courier(running: Service, session: ClientSession) -> Courier:
         return override or base_url(region)
 
     client = IntercomClient(session, version=running.settings.intercom_version, base_url_for=base_url_for)
-    return Courier(client, running.database.clock.now)
+    now = running.database.clock.now
+    return Courier(client, now, creator=Creator(running.database, client, now))
 
 
 @dataclass

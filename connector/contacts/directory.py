@@ -198,6 +198,16 @@ def known_people(connection: Connection, workspace_id: int, things: Iterable[Ide
     return people
 
 
+def keys_of(connection: Connection, workspace_id: int, ways: Sequence[Identifier]) -> set[Key]:
+    """The keys of everyone that one of `ways` is, or is said to be, as far as Intercom takes those."""
+    said = known_people(connection, workspace_id, [way for way in ways if way.kind in LEADING])
+    return {way.key for way in ways if way.kind.addresses}.union(*said.values())
+
+
+LEADING = tuple(kind for kind in IdentifierKind if kind not in (IdentifierKind.ID, IdentifierKind.EMAIL))
+"""The kinds that evidence leads on from."""
+
+
 def resolve(connection: Connection, workspace_id: int, contact: Sequence[Identifier]) -> Resolution:
     """Whom an event is for: the first of `contact` that Intercom takes, else whom the others lead to."""
     for identifier in contact:

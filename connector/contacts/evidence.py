@@ -24,6 +24,9 @@ STRIPE_OBJECTS = {
 }
 """The objects that later events refer to, by their own name, which is also the field that refers to them."""
 
+PAYMENTS = 10
+"""Of one invoice that are looked at."""
+
 _REFERENCES = {**STRIPE_OBJECTS, "latest_charge": IdentifierKind.STRIPE_CHARGE}
 
 
@@ -57,9 +60,8 @@ def _stripe(payload: Mapping[str, Any]) -> Iterator[Evidence]:
 
 def _customer(customer: Mapping[str, Any]) -> Iterator[Evidence]:
     if source := _identifier(IdentifierKind.STRIPE_CUSTOMER, customer.get("id")):
-        own = _mapping(customer.get("metadata"))
         for kind, value in (
-            (IdentifierKind.USER_ID, own.get("user_id") or own.get("userId")),
+            (IdentifierKind.USER_ID, _user_id(customer)),
             (IdentifierKind.EMAIL, customer.get("email")),
         ):
             if target := _identifier(kind, value):
@@ -70,16 +72,20 @@ def _stripe_links(thing: Mapping[str, Any]) -> Iterator[Evidence]:
     """From the object and what it refers to, to its customer; where it has none, to the buyer's address."""
     mentioned = tuple(_mentioned(thing))
     email = _identifier(IdentifierKind.EMAIL, _email(thing))
+    user = _identifier(IdentifierKind.USER_ID, _user_id(thing))
     if customer := _identifier(IdentifierKind.STRIPE_CUSTOMER, _id_of(thing.get("customer"))):
         for source in mentioned:
             yield Evidence(source, customer, firm=True)
+        if user:
+            yield Evidence(customer, user, firm=False)
         if email and thing.get("object") != "charge":  # a card's billing address may be anybody's
             yield Evidence(customer, email, firm=False)
-    elif email:
-        for source in mentioned:
-            yield Evidence(source, email, firm=False)
-    else:
-        yield from _between(mentioned)
+        return
+    for source in mentioned:
+        for person in (user, email):
+            if person:
+                yield Evidence(source, person, firm=False)
+    yield from _between(mentioned)
 
 
 def _between(mentioned: tuple[Identifier, ...]) -> Iterator[Evidence]:
@@ -101,11 +107,25 @@ def _mentioned(thing: Mapping[str, Any]) -> Iterator[Identifier]:
         thing,
         _mapping(thing.get("payment")),
         _mapping(_mapping(thing.get("parent")).get("subscription_details")),
+        *_payments(thing),
     )
     for place in places:
         for name, kind in _REFERENCES.items():
             if name != "customer" and (identifier := _identifier(kind, _id_of(place.get(name)))):
                 yield identifier
+
+
+def _payments(invoice: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The payments that an invoice lists where that is expanded: since 2025-03-31 it names none itself."""
+    listed = _mapping(invoice.get("payments")).get("data")
+    for each in listed[:PAYMENTS] if isinstance(listed, list) else ():
+        yield _mapping(_mapping(each).get("payment"))
+
+
+def _user_id(thing: Mapping[str, Any]) -> object:
+    """What a workspace's own code writes into an object's metadata."""
+    own = _mapping(thing.get("metadata"))
+    return own.get("user_id") or own.get("userId")
 
 
 def _email(thing: Mapping[str, Any]) -> object:
@@ -118,16 +138,51 @@ def _email(thing: Mapping[str, Any]) -> object:
 
 
 def _segment(message: Mapping[str, Any]) -> Iterator[Evidence]:
+    """An anonymous id its user, a user their address; in a group's message the traits are the group's."""
     user = _identifier(IdentifierKind.USER_ID, message.get("userId"))
-    anonymous = _identifier(IdentifierKind.ANONYMOUS_ID, message.get("anonymousId"))
     if message.get("type") == "alias":
-        anonymous = _identifier(IdentifierKind.ANONYMOUS_ID, message.get("previousId"))
+        yield from _alias(_identifier(IdentifierKind.ANONYMOUS_ID, message.get("previousId")), user)
+        return
+    anonymous = _identifier(IdentifierKind.ANONYMOUS_ID, message.get("anonymousId"))
+    identify = message.get("type") == "identify"
+    traits = message.get("traits") if identify else _mapping(message.get("context")).get("traits")
+    email = _identifier(IdentifierKind.EMAIL, _mapping(traits).get("email"))
     if anonymous and user:
         yield Evidence(anonymous, user, firm=True)
-    elif anonymous and message.get("type") == "identify":
-        email = _identifier(IdentifierKind.EMAIL, _mapping(message.get("traits")).get("email"))
-        if email:
-            yield Evidence(anonymous, email, firm=True)
+    elif anonymous and email and identify:
+        yield Evidence(anonymous, email, firm=True)
+    if user and email:
+        yield Evidence(user, email, firm=identify)
+
+
+def _alias(previous: Identifier | None, user: Identifier | None) -> Iterator[Evidence]:
+    """What was known by one id goes on by another: an anonymous one, or a user's former one."""
+    if previous and user:
+        yield Evidence(previous, user, firm=True)
+        if previous.value != user.value:
+            yield Evidence(Identifier(IdentifierKind.USER_ID, previous.value), user, firm=True)
+
+
+def identified(event: SourceEvent, payload: Mapping[str, Any]) -> tuple[Identifier, ...]:
+    """Who a trusted `identify` says is there: whoever forwards it to us forwards it to Intercom at about that time."""
+    if event.source != "segment" or event.trust is not Trust.SIGNED or payload.get("type") != "identify":
+        return ()
+    traits = _mapping(payload.get("traits"))
+    found = (
+        _identifier(IdentifierKind.USER_ID, payload.get("userId")),
+        _identifier(IdentifierKind.EMAIL, traits.get("email")),
+    )
+    return tuple(each for each in found if each)
+
+
+def to_forget(event: SourceEvent, payload: Mapping[str, Any]) -> Identifier | None:
+    """Whom a trusted `delete` wants forgotten; Segment names them by their user id only.
+
+    https://segment.com/docs/privacy/user-deletion-and-suppression/
+    """
+    if event.source != "segment" or event.trust is not Trust.SIGNED or payload.get("type") != "delete":
+        return None
+    return _identifier(IdentifierKind.USER_ID, payload.get("userId"))
 
 
 def _identifier(kind: IdentifierKind, value: object) -> Identifier | None:

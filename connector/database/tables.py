@@ -285,6 +285,28 @@ wanted = Table(
     Index(None, "workspace_id", "delivery_id"),
 )
 
+known_contacts = Table(
+    "known_contacts",
+    metadata,
+    _workspace(),
+    _key("identifier", primary_key=True),  # Identifier.key of what events call them
+    _display("contact_id"),  # Intercom's id, as its webhook or our own creation told; null while one is being created
+    _time("seen_at"),  # for some minutes this is known better than Intercom's search knows it
+    _key("holder", nullable=True),  # who creates them now: one at a time, across processes
+    _time("held_until", nullable=True),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    _workspace(),
+    _key("identifier", primary_key=True),
+    Column("identifier_kind", String(32), nullable=False),
+    _display("identifier_value", nullable=False),  # gone with the row, once everything else is
+    _display("asked_by", nullable=False),  # segment, intercom
+    _time("asked_at"),
+)
+
 names = Table(
     "names",
     metadata,

@@ -36,6 +36,7 @@ LARGE_BODY = 256 * 1024
 RETRY_AFTER_S = "5"
 
 _PLAIN = re.compile(r"[\w-]+", re.ASCII)
+WRONG_MODE = "wrong_mode"
 
 Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -168,20 +169,23 @@ def _request(source: Source, request: web.BaseRequest, body: bytes, now: int) ->
     return Request(body, signatures, authorizations, now // 1000)
 
 
+def _arrival(endpoint: Endpoint, event: SourceEvent, now: int) -> Arrival:
+    """What an endpoint does not take is kept apart: it must not make a repeat of what another endpoint takes."""
+    stream = f"{endpoint.stream}:not-{endpoint.mode}" if event.reason == WRONG_MODE else endpoint.stream
+    return Arrival(endpoint.workspace_id, endpoint.id, stream, event, now)
+
+
 def _credentials(endpoint: Endpoint) -> Credentials:
     policy = BatchPolicy(endpoint.batch_policy) if endpoint.batch_policy else BatchPolicy.FIRST_EVENT_SIGNED
     return Credentials(endpoint.signing_secrets, endpoint.authorization, policy)
 
 
 def _arrivals(endpoint: Endpoint, accepted: Accepted, now: int) -> Sequence[Arrival]:
-    return [
-        Arrival(endpoint.workspace_id, endpoint.id, endpoint.stream, admitted(event, endpoint.mode), now)
-        for event in accepted.events
-    ]
+    return [_arrival(endpoint, admitted(event, endpoint.mode), now) for event in accepted.events]
 
 
 def admitted(event: SourceEvent, mode: str) -> SourceEvent:
     """`event`, or the same one ignored because it is of the mode (live, test) that its endpoint does not take."""
     if mode == "any" or event.state is not ReceivedState.RECEIVED or event.livemode == (mode == "live"):
         return event
-    return msgspec.structs.replace(event, state=ReceivedState.IGNORED, reason="wrong_mode")
+    return msgspec.structs.replace(event, state=ReceivedState.IGNORED, reason=WRONG_MODE)

@@ -33,7 +33,7 @@ from multidict import CIMultiDict, istr
 from yarl import URL
 
 from connector.events import Identifier, IdentifierKind, MetadataValue
-from connector.intercom.contact import Found, contacts_with_email, one_contact
+from connector.intercom.contact import Created, Found, NewContact, contacts_with_email, created, one_contact
 from connector.intercom.me import Me, whose
 from connector.intercom.outcome import Answer, Fault, request_id
 from connector.intercom.rate_headers import RATE_HEADERS
@@ -120,6 +120,17 @@ class IntercomClient:
                 url, query = self._url(region, "/contacts/search"), search_body(identifier.value)
                 return contacts_with_email(await self._call(hdrs.METH_POST, url, token, query), identifier.value)
         raise ValueError(f"Intercom knows no {identifier.kind}")
+
+    async def create_contact(self, region: str, token: str, new: NewContact) -> Created | Answer:
+        """Make a contact, or learn who is there with these details; the answer itself where it tells neither."""
+        fields = {"role": new.role, "external_id": new.external_id, "email": new.email}
+        body = _encoded({name: value for name, value in fields.items() if value is not None}).encode("utf-8", "replace")
+        return created(await self._call(hdrs.METH_POST, self._url(region, "/contacts"), token, body))
+
+    async def unarchive_contact(self, region: str, token: str, contact_id: str) -> Answer:
+        """Bring an archived contact back; 200 where that was done."""
+        path = f"/contacts/{quote(contact_id, safe='')}/unarchive"
+        return await self._call(hdrs.METH_POST, self._url(region, path), token, b"{}")
 
     async def me(self, region: str, token: str) -> Me | Answer:
         """Which workspace `token` opens; the answer itself where that cannot be told from it."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from connector.intercom.outcome import Answer, error_code
+from connector.intercom.outcome import Answer, error_code, error_words
 
+_TWIN = re.compile(r"already exists with id=([\w-]{1,255})", re.ASCII)
 _CANONICAL = re.compile(r'</contacts/([\w-]{1,255})>\s*;\s*rel="?canonical"?', re.ASCII)
 
 
@@ -21,6 +22,27 @@ class Contact:
     role: str | None = None
     external_id: str | None = None
     email: str | None = None
+    active_at: int = 0
+    """When they were last seen (Unix seconds); where Intercom never saw them, when they signed up or were created."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewContact:
+    """A contact to be created; at least one of the last two is there."""
+
+    role: str
+    external_id: str | None
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """There is now a contact with those details: a new one, or one that was there already."""
+
+    id: str
+    answer: Answer
+    archived: bool = False
+    """One that was there, and that takes no events until it is brought back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +78,38 @@ def contacts_with_email(answer: Answer, email: str) -> Found | Answer:
     return Found(tuple(same), answer)
 
 
+def created(answer: Answer) -> Created | Answer:
+    """Who a request to create a contact made, or who stood in its way; the answer itself where it says neither.
+
+    "A contact matching those details already exists with id=…", or "An archived contact …", come with a 409 that no
+    documentation mentions: https://github.com/intercom/Intercom-OpenAPI/issues/543
+    """
+    value = answer.json
+    if answer.status == 200 and value.get("type") == "contact" and (made := _text(value.get("id"))):
+        return Created(made, answer)
+    words = error_words(answer.body) or ""
+    if answer.status == 409 and (twin := _TWIN.search(words)):
+        return Created(twin[1], answer, archived=words.lower().startswith("an archived contact"))
+    return answer
+
+
 def _contacts(values: list[object]) -> tuple[Contact, ...]:
     return tuple(
-        Contact(value["id"], _text(value.get("role")), _text(value.get("external_id")), _text(value.get("email")))
+        Contact(
+            value["id"],
+            _text(value.get("role")),
+            _text(value.get("external_id")),
+            _text(value.get("email")),
+            _active_at(value),
+        )
         for value in values
         if isinstance(value, dict) and _text(value.get("id")) and value.get("archived") is not True
     )
+
+
+def _active_at(value: dict[str, object]) -> int:
+    times = (value.get(name) for name in ("last_seen_at", "signed_up_at", "created_at"))
+    return next((at for at in times if isinstance(at, int) and not isinstance(at, bool) and at > 0), 0)
 
 
 def _text(value: object) -> str | None:

@@ -170,6 +170,11 @@ def error_code(body: bytes) -> str | None:
     return _said(body).code
 
 
+def error_words(body: bytes) -> str | None:
+    """The message of the first error, where `body` is Intercom's `error.list`; else what there is of it."""
+    return _said(body).words
+
+
 def request_id(headers: Mapping[str, str], body: bytes) -> str | None:
     """Intercom's id of the request, which its support asks for: from the header, or else the error's own."""
     found = headers.get("x-request-id") or _object(body).get("request_id")

@@ -39,6 +39,8 @@ class Completion:
     identifier: Identifier | None = None
     looked_up: Answer | None = None
     """What the look-up after it was answered, where there was one: it drew on the same budget."""
+    further: tuple[Answer, ...] = ()
+    """What calls to create the contact were answered: the same budget again."""
     trouble: Outcome | None = None
     """What kept that look-up from telling who it is: it is then made again."""
     mode_seen_at: int = 0
@@ -197,16 +199,17 @@ def _park(connection: Connection, done: Completion, row: RowMapping, reason: str
     else:
         _reschedule(connection, done, row, due=wake_at, ladder=ladder + 1, lookups=0)
     delivery = done.claimed.delivery
-    begin_with = delivery.identifier if row["ambiguous"] else _first(connection, delivery)
-    people = [way for way in (*delivery.contact, delivery.identifier, begin_with) if way and way.kind.addresses]
+    first = _ways(connection, delivery)
+    begin_with = delivery.identifier if row["ambiguous"] or not first else first[0]
+    people = [way for way in (*delivery.contact, delivery.identifier, *first) if way and way.kind.addresses]
     queue_sql.want(connection, _id(done), people)
     _put_into(connection, done, State.PARKED, reason, begin_with)
 
 
-def _first(connection: Connection, delivery: Delivery) -> Identifier | None:
-    """The identifier that the delivery would be addressed by if it were made now."""
+def _ways(connection: Connection, delivery: Delivery) -> tuple[Identifier, ...]:
+    """How the delivery would be addressed if it were made now, and what else is known of the same person."""
     resolution = directory.resolve(connection, delivery.workspace_id, delivery.contact)
-    return resolution.identifier if isinstance(resolution, Resolved) else delivery.identifier
+    return (resolution.identifier, *resolution.also) if isinstance(resolution, Resolved) else ()
 
 
 def _put_into(
@@ -246,8 +249,9 @@ def _learn(connection: Connection, completions: Sequence[Completion]) -> None:
     budget, breaker = lane.budget, lane.breaker
     for done in completions:
         budget = budget.learn(done.answer, done.finished_at)
-        if done.looked_up is not None:
-            budget = budget.spend(1, done.finished_at).learn(done.looked_up, done.finished_at)
+        for answer in (done.looked_up, *done.further):
+            if answer is not None:
+                budget = budget.spend(1, done.finished_at).learn(answer, done.finished_at)
         breaker = breaker.after(done.outcome, done.finished_at)
     lane = replace(lane, budget=budget, breaker=breaker, next_due=lanes.earliest(connection, workspace_id))
     lanes.save(connection, lane)

@@ -39,6 +39,8 @@ class State(StrEnum):
     DISCARDED = "discarded"
 
 
+FORGOTTEN = "person_deleted"
+"""The reason on what was a person's who is forgotten: nothing of it is left to send or to map again."""
 FINAL = (State.DELIVERED, State.DEAD, State.DISCARDED)
 
 AFTER: Mapping[State, tuple[State, ...]] = {

@@ -18,7 +18,7 @@ from connector.database.rows import ANY_KEY, insert_new
 from connector.database.tables import deliveries, event_names
 from connector.events import Identifier, IntercomEvent, Key, ReceivedState
 from connector.inbox.store import ReceivedEvent, settle, still_to_map
-from connector.outbox import queue, readiness, seconds, waiting
+from connector.outbox import asides, queue, readiness, seconds, waiting
 from connector.outbox.delivery import State, as_row, delivery_id, name_key
 from connector.outbox.seconds import Wish
 from connector.outbox.translation import Translation
@@ -65,6 +65,7 @@ def enqueue(
     inserted = _insert(connection, new)
     _queue(connection, inserted, wants, now)
     waiting.address(connection, news, now=now)
+    asides.heed(connection, mine, now=now)
     stored = list(_stored(connection, mine, inserted))
     settle(connection, [(each.translation.received, each.state, each.reason) for each in stored])
     return stored
@@ -153,10 +154,10 @@ def _address(connection: Connection, new: Sequence[_New], now: int) -> dict[queu
 
 
 def _people(connection: Connection, new: Sequence[_New]) -> dict[tuple[int, Key], frozenset[Key]]:
-    """Whom evidence takes the customers, charges … in these contacts for, by (workspace, key)."""
+    """Whom evidence takes the users, customers, charges … in these contacts for, by (workspace, key)."""
     things: dict[int, set[Identifier]] = {}
     for each in new:
-        others = {way for way in each.event.contact if not way.kind.addresses}
+        others = {way for way in each.event.contact if way.kind in directory.LEADING}
         things.setdefault(each.received.workspace_id, set()).update(others)
     return {
         (workspace_id, thing): people
@@ -170,7 +171,7 @@ def _wish(each: _New, known: set[Key], people: Mapping[tuple[int, Key], frozense
     """A second for whoever the event names, and whoever that is known to be."""
     workspace_id = each.received.workspace_id
     for way in each.event.contact:
-        known |= {way.key} if way.kind.addresses else people.get((workspace_id, way.key), frozenset())
+        known |= ({way.key} if way.kind.addresses else set()) | people.get((workspace_id, way.key), frozenset())
     return Wish(
         workspace_id,
         each.row["id"],

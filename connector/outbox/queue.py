@@ -59,6 +59,12 @@ def wake(connection: Connection, ids: Collection[Id], *, now: int) -> None:
     put(connection, dict.fromkeys(ids, now))
 
 
+def bring_forward(connection: Connection, ids: Collection[Id], *, due: int) -> None:
+    """Have those of the deliveries that are queued for later, and not in flight, tried at `due`."""
+    for here in among(queue, "delivery_id", ids):
+        connection.execute(update(queue).where(here, queue.c.lease_id.is_(None), queue.c.due > due).values(due=due))
+
+
 def note_interrupted(connection: Connection, ids: Iterable[Id]) -> None:
     """Record the try of each claim that no outcome is recorded of: its process may have died after sending.
 

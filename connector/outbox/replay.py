@@ -11,12 +11,13 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select
 
+from connector.contacts import directory
 from connector.database.tables import deliveries, queue
 from connector.events import Key
 from connector.inbox import store
 from connector.outbox import history, seconds
 from connector.outbox import queue as queue_sql
-from connector.outbox.delivery import Delivery, State, delivery_id, name_key
+from connector.outbox.delivery import FORGOTTEN, Delivery, State, delivery_id, name_key
 from connector.outbox.seconds import Wish
 
 HELD_ALREADY = (
@@ -44,10 +45,14 @@ Replay: TypeAlias = Replayed | NotReplayed
 
 
 def replay(connection: Connection, workspace_id: int, delivery: Key, *, now: int, as_new: bool = False) -> Replay:
-    """Have one delivery sent again, as far as that is right."""
+    """Have one delivery sent again, as far as that is right. Two who ask at once are served one after the other."""
+    here = (deliveries.c.workspace_id == workspace_id, deliveries.c.id == delivery)
+    connection.execute(select(deliveries.c.id).where(*here).with_for_update())
     found = history.find(connection, workspace_id, delivery)
     if found is None:
         return NotReplayed("there is no such delivery")
+    if found.reason == FORGOTTEN or (found.state is State.DELIVERED and found.identifier is None):
+        return NotReplayed("the person it was for was deleted, and all that it said with them")
     queued = _queued(connection, found)
     if queued is not None and queued["lease_id"] is not None:
         return NotReplayed("it is being tried right now")
@@ -131,10 +136,11 @@ def _as_new(connection: Connection, found: Delivery, now: int) -> Replay:
     generation = _next_generation(connection, found)
     new_id = delivery_id(found.received_key, found.mapping_id, generation)
     row.update(id=new_id, generation=generation, mapped_at=now, updated_at=now, delivered_at=None, reason=None)
+    ways = [way for way in (*found.contact, found.identifier) if way]
     wish = Wish(
         found.workspace_id,
         new_id,
-        tuple(sorted({way.key for way in (*found.contact, found.identifier) if way and way.kind.addresses})),
+        tuple(sorted(directory.keys_of(connection, found.workspace_id, ways))),
         name_key(found.name),
         found.created_at,
         found.mapped_at // 1000,

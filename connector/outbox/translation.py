@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector import strict_json
-from connector.contacts.evidence import Evidence, evidence
-from connector.events import IntercomEvent, ReceivedState, SourceEvent, Trust
+from connector.contacts.evidence import Evidence, evidence, identified, to_forget
+from connector.events import Identifier, IntercomEvent, ReceivedState, SourceEvent, Trust
 from connector.inbox.store import ReceivedEvent
 from connector.mapping.catalog import Catalog
 from connector.mapping.context import Options
@@ -29,6 +29,10 @@ class Translation:
     events: tuple[IntercomEvent, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     names: tuple[Name, ...] = ()
+    identified: tuple[Identifier, ...] = ()
+    """Who may have appeared at Intercom because of it."""
+    to_forget: Identifier | None = None
+    """Whose data it asks to delete."""
 
 
 def translation(
@@ -49,6 +53,8 @@ def _translated(
     received: ReceivedEvent, payload: Mapping[str, Any], catalog: Catalog, names: Mapping[str, str], options: Options
 ) -> Translation:
     event = source_event(received)
+    if forget := to_forget(event, payload):
+        return Translation(received, ReceivedState.IGNORED, "deletes_a_person", to_forget=forget)
     found = [
         translate(event, payload, entry, received_at=received.received_at // 1000, names=names.get, options=options)
         for entry in catalog.select(event.source, event.type)
@@ -63,6 +69,7 @@ def _translated(
         events,
         evidence(event, payload),
         tuple(Name(received.workspace_id, object_id, name) for object_id, name in called),
+        identified(event, payload),
     )
 
 

@@ -23,6 +23,8 @@ from connector.outbox.seconds import Wish
 
 AT_ONCE = 500
 """Deliveries looked at together."""
+HINT_MS, HINTS_APART_MS = 5_000, 60_000
+"""Whoever told us has told Intercom at about the same time; and tells us with every page that is looked at."""
 
 
 def address(connection: Connection, news: Iterable[tuple[int, Key]], *, now: int) -> None:
@@ -45,6 +47,25 @@ def appeared(connection: Connection, workspace_id: int, people: Iterable[Identif
         queue.wake(connection, ids, now=now)
         count += len(ids)
     return count
+
+
+def anybody_wants(connection: Connection, workspace_id: int, people: Iterable[Identifier]) -> bool:
+    """Whether any delivery waits for one of `people`: one look into an index."""
+    keys = sorted({identifier.key for identifier in people})
+    here = (wanted.c.workspace_id == workspace_id, wanted.c.identifier.in_(keys))
+    return connection.execute(select(wanted.c.delivery_id).where(*here).limit(1)).first() is not None
+
+
+def hint(connection: Connection, workspace_id: int, people: Iterable[Identifier], *, now: int) -> None:
+    """Somebody by these identifiers was just identified elsewhere, and may be at Intercom in a moment.
+
+    What is parked for them is tried soon, once a minute at most however often that is said. Unlike `appeared` it is no
+    certainty: a ladder that is being climbed goes on from its step.
+    """
+    for page in _wanting(connection, workspace_id, {identifier.key for identifier in people}, State.PARKED):
+        ids = [(workspace_id, parked.id) for parked in page if parked.updated_at <= now - HINTS_APART_MS]
+        queue.bring_forward(connection, ids, due=now + HINT_MS)
+        queue.put(connection, dict.fromkeys(ids, now + HINT_MS))
 
 
 def _wanting(
@@ -86,7 +107,7 @@ def _address(connection: Connection, waiting: Sequence[Delivery], standing: Stan
             case Resolved() as whom:
                 resolved[each.id] = whom
     leaving = [(each, resolved[each.id]) for each in waiting if each.id in resolved]
-    given = seconds.reserve(connection, [_wish(each, whom) for each, whom in leaving])
+    given = seconds.reserve(connection, [_wish(connection, each, whom) for each, whom in leaving])
     rows = [_addressed(each, whom.identifier, given[each.id], standing, now) for each, whom in leaving]
     _leave_waiting(connection, rows, now)
 
@@ -97,11 +118,12 @@ def _resolutions(connection: Connection, waiting: Sequence[Delivery]) -> dict[tu
     return {contact: directory.resolve(connection, workspace_id, contact) for contact, workspace_id in contacts.items()}
 
 
-def _wish(waiting: Delivery, resolved: Resolved) -> Wish:
+def _wish(connection: Connection, waiting: Delivery, resolved: Resolved) -> Wish:
+    known = directory.keys_of(connection, waiting.workspace_id, (resolved.identifier, *resolved.also))
     return Wish(
         waiting.workspace_id,
         waiting.id,
-        tuple(sorted({way.key for way in (resolved.identifier, *resolved.also)})),
+        tuple(sorted(known)),
         name_key(waiting.name),
         waiting.created_at,
         max(waiting.created_at, waiting.mapped_at // 1000),

@@ -66,6 +66,35 @@ class AttemptMade:
 
 
 @dataclass(frozen=True, slots=True)
+class NotificationTaken:
+    """Intercom's webhook was answered 200. `woken` deliveries are due because of it; None: that is still going on."""
+
+    topic: str
+    workspace_id: int | None
+    woken: int | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationRefused:
+    """Intercom's webhook was answered with anything else; `why` is a short, stable word."""
+
+    status: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonForgotten:
+    """All that was known of a person is gone: counts only, nothing that tells who it was."""
+
+    workspace_id: int
+    asked_by: str
+    deliveries: int
+    events: int
+    identities: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceStopped:
     """Nothing goes to this workspace until somebody acts."""
 
@@ -128,6 +157,9 @@ Fact: TypeAlias = (
     | WebhookRefused
     | EventMapped
     | AttemptMade
+    | NotificationTaken
+    | NotificationRefused
+    | PersonForgotten
     | WorkspaceStopped
     | AlertOpened
     | StageFailed

@@ -24,6 +24,9 @@ from connector.telemetry.facts import (
     EventMapped,
     Fact,
     Installed,
+    NotificationRefused,
+    NotificationTaken,
+    PersonForgotten,
     RequestRefused,
     SetupChanged,
     StageFailed,
@@ -56,6 +59,8 @@ def words(fact: Fact) -> Words:  # noqa: C901 - a list, one line for each fact
             return Words(level, f"event {state}", {"received_event": fields.pop("event"), **fields})
         case AttemptMade(step=step):
             return Words(logging.WARNING if step == "dead" else logging.INFO, "delivery attempted", _fields(fact))
+        case NotificationTaken() | NotificationRefused() | PersonForgotten():
+            return _words_about_people(fact)
         case WorkspaceStopped():
             return Words(logging.ERROR, "workspace stopped", _fields(fact))
         case AlertOpened():
@@ -70,6 +75,18 @@ def words(fact: Fact) -> Words:  # noqa: C901 - a list, one line for each fact
             return Words(logging.INFO, "set-up changed", _fields(fact))
         case StageFailed(stage=stage, error=error):
             return Words(logging.ERROR, "stage failed", {"stage": stage, "exc_info": error})
+
+
+def _words_about_people(fact: NotificationTaken | NotificationRefused | PersonForgotten) -> Words:
+    match fact:
+        case NotificationTaken(woken=woken):
+            level = logging.DEBUG if woken == 0 else logging.INFO
+            return Words(level, "intercom webhook taken", _fields(fact))
+        case NotificationRefused(status=status):
+            level = logging.WARNING if status >= 500 else logging.INFO
+            return Words(level, "intercom webhook refused", _fields(fact))
+        case PersonForgotten():
+            return Words(logging.INFO, "person forgotten", _fields(fact))
 
 
 def _fields(fact: Fact) -> dict[str, Any]:
@@ -133,6 +150,8 @@ def _rationed(fact: Fact) -> Hashable | None:
             return ("refused", fact.source, fact.why, fact.endpoint_id)
         case RequestRefused():
             return ("request", fact.path, fact.why)
+        case NotificationRefused():
+            return ("notification refused", fact.why)
         case StageFailed():
             return ("failed", fact.stage, type(fact.error))
         case _:

@@ -19,6 +19,9 @@ from connector.telemetry.facts import (
     EventMapped,
     Fact,
     Installed,
+    NotificationRefused,
+    NotificationTaken,
+    PersonForgotten,
     RequestRefused,
     SetupChanged,
     StageFailed,
@@ -75,6 +78,10 @@ class Metrics:
         self._delivered = self._histogram(
             "delivery_seconds", "From a webhook's receipt to Intercom's acceptance.", _DELIVERED_S
         )
+        self._notified = self._counter("intercom_webhooks", "Webhooks of Intercom's, by topic.", "topic")
+        self._woken = self._counter("deliveries_woken", "Deliveries due because their contact appeared.")
+        self._unheard = self._counter("intercom_webhooks_refused", "Not answered 200.", "status", "why")
+        self._forgotten = self._counter("people_forgotten", "People all of whose data was deleted.", "asked_by")
         self._stopped = self._counter("workspaces_stopped", "Workspaces stopped until somebody acts.")
         self._alerts = self._counter("alerts_opened", "Alerts opened.", "kind")
         self._installs = self._counter("installs", "Installations and removals of the app.", "what")
@@ -98,6 +105,8 @@ class Metrics:
                 self._made.of(fact.source).inc(len(fact.deliveries))
             case AttemptMade():
                 self._count_attempt(fact)
+            case NotificationTaken() | NotificationRefused() | PersonForgotten():
+                self._count_people(fact)
             case WorkspaceStopped():
                 self._stopped.of().inc()
             case AlertOpened():
@@ -112,6 +121,16 @@ class Metrics:
                 self._setup.of(fact.what).inc()
             case StageFailed():
                 self._failures.of(fact.stage).inc()
+
+    def _count_people(self, fact: NotificationTaken | NotificationRefused | PersonForgotten) -> None:
+        match fact:
+            case NotificationTaken():
+                self._notified.of(fact.topic).inc()
+                self._woken.of().inc(fact.woken or 0)
+            case NotificationRefused():
+                self._unheard.of(str(fact.status), fact.why).inc()
+            case PersonForgotten(asked_by=asked_by):
+                self._forgotten.of(asked_by).inc()
 
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Show what `read` returns, whenever somebody looks."""

@@ -1,7 +1,8 @@
 """Endpoints: a workspace's connections to its sources, each with its own address and secrets.  [SQL]
 
 A removed endpoint keeps its row without its secrets, so that late webhooks are known and dropped instead of refused.
-Its stream is named after source and label and so outlives it: re-adding the label keeps duplicates recognised.
+Its stream outlives it (all Stripe endpoints of a workspace have one, a Segment source one by its label), so that
+an endpoint that is added again, or beside it, brings nothing twice.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from connector.workspaces.vault import Place, Vault
 TOKEN_BYTES = 32
 TRACKING = "segment-tracking"
 """The source of an endpoint that stands in for Segment's tracking API; its events are Segment's like any other's."""
+ONE_STREAM = ("stripe",)
+"""The sources whose ids name the same thing at every endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +197,7 @@ def _insert(connection: Connection, new: NewEndpoint, token: str, now: int) -> i
         "workspace_id": new.workspace_id,
         "source": new.source,
         "label": new.label,
-        "stream": f"{new.source}:{new.account_id or new.label}",
+        "stream": _stream(connection, new),
         "account_id": new.account_id,
         "mode": new.mode,
         "batch_policy": new.batch_policy,
@@ -204,6 +207,23 @@ def _insert(connection: Connection, new: NewEndpoint, token: str, now: int) -> i
     }
     endpoint_id: int = connection.scalars(insert(endpoints).values(row).returning(endpoints.c.id)).one()
     return endpoint_id
+
+
+def _stream(connection: Connection, new: NewEndpoint) -> str:
+    """What an endpoint's messages are told apart by from those of other streams.
+
+    All Stripe endpoints of a workspace share one: an id of Stripe's names one event, whatever endpoint, key or poll it
+    came by, and a pasted signing secret does not tell which account it belongs to. A Segment source makes its own ids.
+    """
+    if new.source not in ONE_STREAM:
+        return f"{new.source}:{new.label}"
+    query = (
+        select(endpoints.c.stream)
+        .where(endpoints.c.workspace_id == new.workspace_id, endpoints.c.source == new.source)
+        .order_by(endpoints.c.id)
+        .limit(1)
+    )
+    return connection.scalar(query) or new.source
 
 
 def seal(

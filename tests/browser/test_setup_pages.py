@@ -128,7 +128,8 @@ async def test_each_field_has_a_name_and_each_page_one_heading_and_a_language(
         assert await page.locator("h1").count() == 1, path
         assert await page.locator("html").get_attribute("lang") == "en"
         unnamed = await page.evaluate(
-            "[...document.querySelectorAll('input:not([type=hidden]),select,textarea')].filter(e => !e.labels.length).length"
+            "[...document.querySelectorAll('input:not([type=hidden]),select,textarea')]"
+            ".filter(e => !e.labels.length).length"
         )
         assert unnamed == 0, path
 
@@ -160,7 +161,7 @@ CONTRASTS = """
     if (!e.getClientRects().length) continue;
     const a = light(parse(getComputedStyle(e).color)), b = light(behind(e));
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) poor.push(e.tagName + ' ' + e.className + ' ' + e.textContent.trim().slice(0, 30) + ' ' + ratio.toFixed(2));
+    if (ratio < 4.5) poor.push([e.tagName, e.className, e.textContent.trim().slice(0, 30), ratio].join(' '));
   }
   return poor;
 }

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, RowMapping
 
+from connector.contacts.creating import Creator
 from connector.contacts.evidence import Evidence
 from connector.database.engine import Database
 from connector.database.tables import attempts, deliveries, lanes, queue, received_events, seconds, wanted, workspaces
@@ -221,7 +222,8 @@ class World:
         """Try a claimed delivery against an Intercom that answers so; what is to be written down."""
         self.intercom.answers += answers
         self.intercom.contacts += contacts
-        courier = Courier(self.intercom, lambda: self.now, lambda: 0.5)  # type: ignore[arg-type]
+        creator = Creator(self.database, self.intercom, lambda: self.now)  # type: ignore[arg-type]
+        courier = Courier(self.intercom, lambda: self.now, lambda: 0.5, creator)  # type: ignore[arg-type]
         done = await courier.deliver(claimed, self.workspace(claimed.delivery.workspace_id))
         assert done is not None
         return done

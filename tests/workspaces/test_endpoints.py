@@ -34,7 +34,7 @@ async def test_an_endpoint_has_a_long_random_address_and_shows_it_again(
     assert len(stripe.token) == 43
     assert stripe.path == f"/webhooks/stripe/{stripe.token}"
     assert await database.read(endpoints.get, vault, stripe.id) == stripe
-    assert (stripe.mode, stripe.stream) == (EndpointMode.ANY, "stripe:default")
+    assert (stripe.mode, stripe.stream) == (EndpointMode.ANY, "stripe")
 
 
 async def test_no_secret_of_it_is_in_the_database_or_in_a_repr(database: Database, stripe: Endpoint) -> None:
