@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from aiohttp import web
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from connector.appstore import links
 from connector.appstore.condition import UNKNOWN, Condition, Facts, condition
@@ -53,7 +54,7 @@ class HealthCheck:
         try:
             workspace = await workspace_of(parts.database, parts.vault, sent.get("workspace_id") or sent.get("app_id"))
             found = UNKNOWN if workspace is None else await self.of(workspace)
-        except DatabaseError as error:
+        except (DatabaseError, SQLAlchemyError, OSError) as error:
             parts.tell(StageFailed("health check", error))
             return web.json_response(UNKNOWN.as_json(""))
         return web.json_response(found.as_json("" if workspace is None else self._link(workspace)))

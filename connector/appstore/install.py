@@ -13,6 +13,7 @@ from typing import Final
 
 from aiohttp import web
 from multidict import MultiMapping
+from sqlalchemy.exc import SQLAlchemyError
 
 from connector.appstore import sessions, states
 from connector.appstore import web as pages
@@ -88,7 +89,7 @@ class Install:
         known = browser if browser and len(browser) <= states.LONGEST else None
         try:
             begun = await self._parts.database.transact(states.begin, browser=known, now=self._parts.now())
-        except DatabaseError as error:
+        except (DatabaseError, SQLAlchemyError, OSError) as error:
             self._parts.tell(StageFailed("install", error))
             return self._failed(request, NOT_STORED)
         response = pages.elsewhere(app.authorize_url(begun.state))
@@ -100,7 +101,7 @@ class Install:
             return no_app(request)
         try:
             finished = await self._finish(app, request.query, request.cookies.get(COOKIE, ""))
-        except DatabaseError as error:
+        except (DatabaseError, SQLAlchemyError, OSError) as error:
             self._parts.tell(StageFailed("install", error))
             finished = NOT_STORED
         if isinstance(finished, _Failed):

@@ -57,7 +57,7 @@ def refused(request: web.Request, parts: Parts, refusal: Refusal) -> web.Respons
 
 async def workspace_of(database: Database, vault: Vault, app_id: object) -> Workspace | None:
     """The workspace that Intercom calls `app_id`; None where none is installed."""
-    if not isinstance(app_id, str) or not 0 < len(app_id) <= 255 or "\x00" in app_id:
+    if not isinstance(app_id, str) or not (0 < len(app_id) <= 255 and app_id.isascii() and app_id.isprintable()):
         return None
     found = await database.read(store.find, vault, app_id)
     return None if found is None or found.mode is Mode.REMOVED else found

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import aiohttp_jinja2
 from aiohttp import hdrs, web
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy.exc import SQLAlchemyError
 
 from connector.appstore import sessions
 from connector.appstore.parts import Parts
@@ -114,7 +115,7 @@ class Door:
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
                 return await answer(request)
-            except (DatabaseError, OSError) as error:
+            except (DatabaseError, SQLAlchemyError, OSError) as error:
                 self._parts.tell(StageFailed("setup", error))
                 return _not_now(request)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
 
 from connector.appstore import links
 from connector.appstore.links import CARD_LIFETIME_MS
@@ -52,7 +53,7 @@ class Canvas:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 components = await self._components(asked(sent))
-        except (DatabaseError, TimeoutError, OSError) as error:
+        except (DatabaseError, SQLAlchemyError, TimeoutError, OSError) as error:
             self._parts.tell(StageFailed("canvas", error))
             components = card.trouble("The events cannot be shown just now.")
         return web.json_response(card.canvas(components))
