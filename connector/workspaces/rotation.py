@@ -19,7 +19,8 @@ SEALED: Mapping[Table, Sequence[str]] = {
     endpoints: ("token", "signing_secrets", "authorization", "restricted_key", "browser_keys"),
 }
 """Every column that holds ciphertext."""
-AT_ONCE = 100
+AT_ONCE = 25
+"""Rows in a transaction: it holds up webhooks for a few milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
