@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check bench lock clean help
+.PHONY: demo test soak check bench lock clean help
 .DEFAULT_GOAL := help
 
 help:  ## what there is to make
@@ -25,6 +25,9 @@ demo: $(READY)  ## the product in one minute: webhooks in, Intercom events out (
 test: $(READY)  ## the whole test suite, on SQLite and on a PostgreSQL of its own
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n auto)
 
+soak: $(READY)  ## the queue against its model, thousands of games (an hour or so)
+	@SOAK=1 $(BIN)/python -m pytest tests/outbox/test_model.py
+
 check: $(READY)  ## style, types, import contracts, mapping files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -39,7 +42,7 @@ lock: $(READY)  ## pin the newest allowed packages, with hashes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev \
 		--no-header --no-annotate --upgrade pyproject.toml -o constraints.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra postgres --extra otel \
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra image \
 		--no-header --no-annotate -c constraints.txt pyproject.toml -o deploy/constraints.txt
 
 clean:  ## remove what was made here

@@ -158,13 +158,14 @@ async def _story(session: Session, text: str) -> dict[str, Any]:
         **document(story.delivery, app_ids),
         "next_try": moment(story.due),
         "in_flight": story.in_flight,
-        "attempts": [_attempt(attempt) for attempt in story.attempts],
+        "attempts": [attempt(each) for each in story.attempts],
         "received": events.document(story.received, app_ids) if story.received else None,
         "body": events.readable(story.body),
     }
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def attempt(attempt: Attempt) -> dict[str, Any]:
+    """One try as commands show it."""
     return {
         "number": attempt.number,
         "started_at": moment(attempt.started_at),

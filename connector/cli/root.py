@@ -23,6 +23,7 @@ from connector.cli import (
     events,
     keys,
     mappings,
+    people,
     replays,
     service,
     status,
@@ -43,7 +44,7 @@ app = typer.Typer(
 for commands in (demo, service, status, doctor):
     commands.register(app)
 replays.register(deliveries.app)
-for group in (workspaces, endpoints, events, deliveries, mappings, keys):
+for group in (workspaces, endpoints, events, deliveries, people, mappings, keys):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 
 

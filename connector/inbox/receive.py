@@ -35,8 +35,8 @@ LARGE_BODY = 256 * 1024
 """A body of this many bytes is read on a thread, so that it holds nobody up."""
 RETRY_AFTER_S = "5"
 
-_PLAIN = re.compile(r"[\w-]+", re.ASCII)
 WRONG_MODE = "wrong_mode"
+_PLAIN = re.compile(r"[\w-]+", re.ASCII)
 
 Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -169,12 +169,6 @@ def _request(source: Source, request: web.BaseRequest, body: bytes, now: int) ->
     return Request(body, signatures, authorizations, now // 1000)
 
 
-def _arrival(endpoint: Endpoint, event: SourceEvent, now: int) -> Arrival:
-    """What an endpoint does not take is kept apart: it must not make a repeat of what another endpoint takes."""
-    stream = f"{endpoint.stream}:not-{endpoint.mode}" if event.reason == WRONG_MODE else endpoint.stream
-    return Arrival(endpoint.workspace_id, endpoint.id, stream, event, now)
-
-
 def _credentials(endpoint: Endpoint) -> Credentials:
     policy = BatchPolicy(endpoint.batch_policy) if endpoint.batch_policy else BatchPolicy.FIRST_EVENT_SIGNED
     return Credentials(endpoint.signing_secrets, endpoint.authorization, policy)
@@ -182,6 +176,12 @@ def _credentials(endpoint: Endpoint) -> Credentials:
 
 def _arrivals(endpoint: Endpoint, accepted: Accepted, now: int) -> Sequence[Arrival]:
     return [_arrival(endpoint, admitted(event, endpoint.mode), now) for event in accepted.events]
+
+
+def _arrival(endpoint: Endpoint, event: SourceEvent, now: int) -> Arrival:
+    """What an endpoint does not take is kept apart: it must not make a repeat of what another endpoint takes."""
+    stream = f"{endpoint.stream}:not-{endpoint.mode}" if event.reason == WRONG_MODE else endpoint.stream
+    return Arrival(endpoint.workspace_id, endpoint.id, stream, event, now)
 
 
 def admitted(event: SourceEvent, mode: str) -> SourceEvent:

@@ -64,6 +64,9 @@ class _Circle:
         """Take in what is one step away and theirs; whether there was anything."""
         rows = self._rows(self.theirs, either=True)
         beside = {each.key: each for row in rows for each in (_source(row), _target(row))}
+        for identifier in list(self.theirs.values()):
+            if identifier.kind is IdentifierKind.EMAIL:
+                beside |= self._users_with(identifier)
         grown = False
         for key, identifier in sorted(beside.items()):
             if key not in self.theirs and self._is_theirs(identifier):
@@ -76,7 +79,7 @@ class _Circle:
                 return self._owned(identifier)
             case IdentifierKind.USER_ID | IdentifierKind.ID:
                 return self._same_user(identifier)
-        return bool(self._whose(identifier) & self.theirs.keys())
+        return bool(self._whose(identifier).keys() & self.theirs.keys()) or self._is_whose(identifier)
 
     def _owned(self, email: Identifier) -> bool:
         """Whether nobody else has this address."""
@@ -85,38 +88,42 @@ class _Circle:
         if len(users) > 1:
             self.shared[email.key] = email
             return False
-        return firm and (not users or bool(users & self.theirs.keys()))
+        return firm and (not users or bool(users.keys() & self.theirs.keys()))
 
     def _same_user(self, user: Identifier) -> bool:
-        """Whether it is the only user with an address of theirs, whom a thing of theirs names, or another's alias."""
+        """Whether a thing of theirs is this user's, it is a former id of theirs, or the only one with their address."""
         rows = self._rows([user.key], either=True)
         if any(row["source_key"] == user.key and row["target_key"] in self.theirs and _is_user(row) for row in rows):
-            return True  # a former id of theirs
-        sources = [row for row in rows if row["target_key"] == user.key and row["source_key"] in self.theirs]
-        if any(row["firm"] or self._whose(_source(row)) == {user.key} for row in sources):
+            return True
+        if any(row["firm"] and row["target_key"] == user.key and row["source_key"] in self.theirs for row in rows):
             return True
         emails = [each for each in self.theirs.values() if each.kind is IdentifierKind.EMAIL]
-        return any(self._users_with(email) == {user.key} for email in emails)
+        return self._is_whose(user) or any(self._users_with(email).keys() == {user.key} for email in emails)
 
-    def _users_with(self, email: Identifier) -> set[Key]:
+    def _is_whose(self, identifier: Identifier) -> bool:
+        """Whether something of theirs leads to it, and to nothing else."""
+        sources = [_source(row) for row in self._rows([identifier.key]) if row["source_key"] in self.theirs]
+        return any(self._whose(source).keys() == {identifier.key} for source in sources)
+
+    def _users_with(self, email: Identifier) -> dict[Key, Identifier]:
         """The users to whom those lead that firmly have this address."""
-        users: set[Key] = set()
+        users: dict[Key, Identifier] = {}
         for row in self._rows([email.key]):
             if row["firm"]:
                 source = _source(row)
-                is_user = source.kind is IdentifierKind.USER_ID
-                users |= {source.key} if is_user else self._whose(source) - {email.key}
+                found = {source.key: source} if source.kind is IdentifierKind.USER_ID else self._whose(source)
+                users |= {key: user for key, user in found.items() if user.kind is IdentifierKind.USER_ID}
         return users
 
-    def _whose(self, thing: Identifier) -> set[Key]:
+    def _whose(self, thing: Identifier) -> dict[Key, Identifier]:
         """To whom, or what, an event would have gone that names `thing` alone; nobody, where several are said."""
         rows = [row for row in self._rows([thing.key], either=True) if row["source_key"] == thing.key]
         for kind in IdentifierKind:
             said = [row for row in rows if row["target_kind"] == kind.value]
             weightiest = [row for row in said if row["firm"]] or said
-            if weightiest and (kind.addresses or thing.kind is not kind):
-                return {row["target_key"] for row in weightiest} if len(weightiest) == 1 else set()
-        return set()
+            if weightiest:
+                return {row["target_key"]: _target(row) for row in weightiest} if len(weightiest) == 1 else {}
+        return {}
 
     def _rows(self, keys: Iterable[Key], *, either: bool = False) -> Sequence[RowMapping]:
         """Live statements that lead to one of `keys`, or with `either` also those that lead on from it."""

@@ -169,6 +169,45 @@ async def test_an_event_of_the_other_mode_is_kept_and_ignored(journey: Journey):
     assert (event.state, event.reason) == ("ignored", "wrong_mode")
 
 
+async def test_two_endpoints_on_one_account_give_one_event_and_each_mode_reaches_the_one_that_takes_it(
+    journey: Journey,
+):
+    """Both endpoints get both; a test event that the live one ignores is no repeat at the other."""
+    journey.sandbox.add_contact(email=EMAIL)
+    live, test = await _two_endpoints(journey)
+    cancelled = stripe_payload("customer.subscription.deleted")
+    cancelled["data"]["object"]["customer"] = PAID["data"]["object"]["customer"]
+    await journey.stripe(PAID)
+    for livemode in (True, False):
+        thing = cancelled["data"]["object"] | {"id": f"sub_{livemode}"}
+        mine = cancelled | {"id": f"evt_{livemode}", "livemode": livemode, "data": {"object": thing}}
+        for endpoint in (live, test, live, test):
+            journey.endpoints["stripe"] = endpoint
+            await journey.stripe(mine)
+
+    async def both() -> bool:
+        return len([each for each in journey.sandbox.events() if each.name == "canceled-subscription"]) == 2
+
+    await eventually(both, lambda: [event.name for event in journey.sandbox.events()])
+
+
+async def _two_endpoints(journey: Journey):
+    from connector.workspaces import endpoints
+    from connector.workspaces.endpoints import NewEndpoint
+    from connector.workspaces.keys import load_vault
+    from connector.workspaces.modes import EndpointMode
+    from tests.journeys.conftest import STRIPE_SECRET
+
+    vault, database = load_vault(journey.service.settings), journey.service.database
+    made = []
+    for mode in (EndpointMode.LIVE, EndpointMode.TEST):
+        workspace_id = journey.endpoints["stripe"].workspace_id
+        new = NewEndpoint(workspace_id, "stripe", mode.value, mode, signing_secret=STRIPE_SECRET)
+        made.append(await database.transact(endpoints.add, vault, new, now=_now(journey)))
+    await journey.service.directory.reload()
+    return made
+
+
 async def test_metadata_reaches_intercom_in_the_order_of_the_mapping(journey: Journey):
     journey.sandbox.add_contact(email=EMAIL)
     await journey.stripe(PAID)

@@ -83,6 +83,21 @@ async def test_a_label_belongs_to_one_endpoint_of_a_source_at_a_time(
     assert (await database.transact(endpoints.add, vault, elsewhere, now=3)).stream == "segment:default"
 
 
+async def test_all_stripe_endpoints_of_a_workspace_are_one_stream_and_a_segment_source_is_its_own(
+    database: Database, vault: Vault, workspace: Workspace, stripe: Endpoint
+) -> None:
+    """Two on one account get the same event ids; of a pasted secret nobody knows which account it belongs to."""
+    second = NewEndpoint(workspace.id, "stripe", "second", signing_secret="whsec_2")
+    assert (await database.transact(endpoints.add, vault, second, now=3)).stream == stripe.stream
+    await database.transact(endpoints.remove, stripe.id, now=4)
+    third = NewEndpoint(workspace.id, "stripe", "another label", signing_secret="whsec_3")
+    assert (await database.transact(endpoints.add, vault, third, now=5)).stream == stripe.stream
+    labels = ("web", "app")
+    added = [NewEndpoint(workspace.id, "segment", label, signing_secret="s") for label in labels]
+    streams = [(await database.transact(endpoints.add, vault, each, now=6)).stream for each in added]
+    assert streams == ["segment:web", "segment:app"]
+
+
 async def test_the_stream_outlives_removal_and_re_adding(
     database: Database, vault: Vault, workspace: Workspace, stripe: Endpoint
 ) -> None:
