@@ -22,19 +22,20 @@ from connector.appstore.front import Front
 from connector.appstore.parts import Parts
 from connector.appstore.webhooks import Webhooks
 from connector.canvas.routes import Canvas
+from connector.catalogues import store
+from connector.catalogues.deploying import Refused
+from connector.catalogues.folder import LOOK_S, Folder
+from connector.catalogues.in_use import FOLLOW_S, Mappings
 from connector.contacts import known
 from connector.contacts.creating import Creator
 from connector.database.engine import Database, Postgres, open_database
 from connector.database.migrate import migrate
-from connector.errors import SettingsError
+from connector.errors import ConnectorError, SettingsError
 from connector.health import Health
 from connector.inbox.receive import Receiver, put_ahead
 from connector.inbox.tracking import Tracking
 from connector.intercom.client import IntercomClient, base_url, make_session
-from connector.mapping.catalog import Catalog
 from connector.mapping.context import Options
-from connector.mapping.review import Checks
-from connector.mapping_files import load, shipped_folder
 from connector.names import Names
 from connector.outbox.bell import Bell
 from connector.outbox.deliver import Courier
@@ -45,12 +46,11 @@ from connector.schedule import Job, Schedule
 from connector.settings import Settings
 from connector.stripe_api.client import StripeApi
 from connector.stripe_api.client import make_session as make_stripe_session
-from connector.telemetry.facts import Fact, StageFailed, Tell
+from connector.telemetry.facts import Fact, MappingsNotDeployed, StageFailed, Tell
 from connector.telemetry.logs import Logs
 from connector.telemetry.metrics import Metrics
 from connector.workspaces.directory import Directory
 from connector.workspaces.keys import load_vault
-from connector.workspaces.store import Workspace
 from connector.workspaces.vault import Vault
 
 DRAIN_S = 25.0
@@ -62,39 +62,9 @@ FRONT_PATIENCE = ClientTimeout(total=10, connect=4)
 """Somebody waits for the answer in a browser."""
 
 
-@dataclass
-class Mappings:
-    """The catalogue in use; a set with mistakes never takes the place of a good one."""
-
-    settings: Settings
-    catalog: Catalog
-
-    @classmethod
-    def load(cls, settings: Settings) -> Mappings:
-        """The shipped catalogue with the operator's folder over it. Raises SettingsError with every mistake."""
-        return cls(settings, _catalog(settings))
-
-    def reload(self) -> None:
-        """Read the folders anew. Raises SettingsError, and then keeps what is in use."""
-        self.catalog = _catalog(self.settings)
-
-    def options(self, workspace: Workspace | None) -> Options:
-        """What the service and a workspace have chosen about events."""
-        return Options(
-            metadata_keys=self.settings.metadata_keys,
-            time_zone=workspace.time_zone if workspace else "UTC",
-            language=workspace.language if workspace else "en",
-            zero_decimal_money=self.settings.zero_decimal_money.value,
-        )
-
-
-def _catalog(settings: Settings) -> Catalog:
-    folders = [shipped_folder(), *([settings.mappings_dir] if settings.mappings_dir else [])]
-    loaded = load(folders, Checks(metadata_keys=settings.metadata_keys))
-    if not loaded.ok:
-        mistakes = "\n".join(str(problem) for problem in loaded.problems)
-        raise SettingsError(f"the mapping files have mistakes (`connector mappings check` shows them too):\n{mistakes}")
-    return loaded.catalog
+def options(settings: Settings) -> Options:
+    """What the service has chosen about all events."""
+    return Options(metadata_keys=settings.metadata_keys, zero_decimal_money=settings.zero_decimal_money.value)
 
 
 @dataclass
@@ -105,6 +75,7 @@ class Service:
     database: Database
     directory: Directory
     mappings: Mappings
+    folder: Folder | None
     metrics: Metrics
     health: Health
     receiver: Receiver
@@ -125,11 +96,17 @@ class Service:
         self.front.serve(app)
         return app
 
+    async def reload_mappings(self) -> None:
+        """What SIGHUP asks for: deploy the folder of a single machine, also what was taken back; else look anew."""
+        if self.folder is not None and not self.database.many_processes:
+            await self.folder.take(asked=True)
+        await self.mappings.follow()
+
 
 @contextlib.asynccontextmanager
 async def service(settings: Settings, *, logs: Logs, work: bool = True) -> AsyncIterator[Service]:
     """Open everything; with `work`, map and deliver too. Raises ConnectorError where something is not right."""
-    vault, mappings = load_vault(settings), Mappings.load(settings)
+    vault = load_vault(settings)
     metrics = Metrics()
     tell = _tell_all(logs, metrics)
     database = await open_database(settings.database_url, owner=True)
@@ -137,6 +114,8 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
         await migrate(database)
         directory = Directory(database, vault)
         await directory.reload()
+        mappings = Mappings(database, options(settings), tell)
+        folder = await _taken_up(settings, database, mappings, tell)
         received, queued = Bell(), Bell()
         forgetting = Forgetting(database, tell)
         health = Health(database, metrics, mappings_loaded=lambda: bool(mappings.catalog.entries))
@@ -150,6 +129,7 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
                 database,
                 directory,
                 mappings,
+                folder,
                 metrics,
                 health,
                 receiver,
@@ -171,6 +151,26 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
                 await forgetting.close()
     finally:
         await database.close()
+
+
+async def _taken_up(settings: Settings, database: Database, mappings: Mappings, tell: Tell) -> Folder | None:
+    """Begin with the deployed set, or with this process's folder where that is what deploys. Raises SettingsError.
+
+    A folder deploys on a single machine, and the first one ever does; with several processes the deployed set counts.
+    """
+    folder = settings.mappings_dir and Folder(settings.mappings_dir, database, settings.metadata_keys, tell)
+    deployed = await database.read(store.active_digest)
+    if folder and (deployed is None or not database.many_processes):
+        result = await folder.take()
+        if isinstance(result, Refused) and deployed is None:
+            mistakes = "\n".join(result.problems)
+            raise SettingsError(
+                f"the mapping files have mistakes (`connector mappings check` shows them too):\n{mistakes}"
+            )
+    elif folder and await folder.differs():
+        tell(MappingsNotDeployed(str(folder.path)))
+    await mappings.start()
+    return folder or None
 
 
 def _tell_all(logs: Logs, metrics: Metrics) -> Tell:
@@ -208,8 +208,7 @@ async def _app_store(
                 session,
                 intercom,
                 StripeApi(stripe_session, base_url=stripe_url),
-                lambda: mappings.catalog,
-                mappings.options,
+                mappings,
                 tell,
                 received.ring,
                 queued.ring,
@@ -248,7 +247,10 @@ def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
         "finish removals": Job(60.0, running.front.finish_removals, jitter=10.0),
         "tell Intercom how we are": Job(300.0, running.front.health_check.push_changes, jitter=30.0),
         "look at Stripe's endpoints": Job(6 * 3600.0, running.front.health_check.look_at_stripe, jitter=600.0),
+        "follow the mappings": Job(FOLLOW_S, running.mappings.follow, may_take_long=True),
     }
+    if running.folder is not None and not running.database.many_processes:
+        jobs["look into the mappings folder"] = Job(LOOK_S, running.folder.look, may_take_long=True)
     if isinstance(running.database, Postgres):
         jobs["follow the clock"] = Job(60.0, running.database.follow_clock, jitter=5.0)
     return jobs
@@ -262,8 +264,7 @@ async def _working(running: Service, received: Bell, queued: Bell) -> AsyncItera
             running.database,
             running.directory,
             Names(),
-            lambda: running.mappings.catalog,
-            running.mappings.options,
+            running.mappings.rules,
             running.tell,
             received,
             queued,
@@ -343,8 +344,9 @@ async def listening(running: Service, host: str, port: int) -> AsyncIterator[Lis
         await runner.cleanup()
 
 
-async def until_told_to_stop(on_reload: Mappings, tell: Tell) -> None:
+async def until_told_to_stop(running: Service) -> None:
     """Wait for SIGTERM or SIGINT; SIGHUP reads the mapping files anew. A second signal ends the process at once."""
+    reloads: set[asyncio.Task[None]] = set()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -353,11 +355,15 @@ async def until_told_to_stop(on_reload: Mappings, tell: Tell) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
 
-    def reload() -> None:
+    async def reloaded() -> None:
         try:
-            on_reload.reload()
-        except SettingsError as error:
-            tell(StageFailed("mappings", error))
+            await running.reload_mappings()
+        except ConnectorError as error:
+            running.tell(StageFailed("mappings", error))
+
+    def reload() -> None:
+        reloads.add(task := asyncio.create_task(reloaded()))
+        task.add_done_callback(reloads.discard)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked)

@@ -64,7 +64,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on; `0.0.0.0` for every interface.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on, 1 … 65535; 0 takes a free one.")
     mappings_dir: Path | None = Field(
-        default=None, description="Folder of your own mapping files, laid over the shipped catalogue by entry id."
+        default=None,
+        description="Folder of your own mapping files, laid over the shipped catalogue by entry id. On SQLite `serve` "
+        "watches and deploys it; with several processes `connector mappings deploy` does.",
     )
     encryption_keys: SecretStr | None = Field(
         default=None,

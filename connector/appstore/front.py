@@ -13,6 +13,7 @@ from connector.appstore.parts import Parts
 from connector.appstore.setup.desk import Desk
 from connector.appstore.setup.endpoint import EndpointPage
 from connector.appstore.setup.entry import Entry
+from connector.appstore.setup.events import EventsPage
 from connector.appstore.setup.live import LivePage
 from connector.appstore.setup.overview import Overview
 from connector.appstore.setup.samples import SamplesPage
@@ -36,7 +37,10 @@ class Front:
             self.health_check,
             Entry(parts, door),
             About(parts),
-            *(page(desk, door) for page in (Overview, StripePage, SegmentPage, EndpointPage, SamplesPage, LivePage)),
+            *(
+                page(desk, door)
+                for page in (Overview, StripePage, SegmentPage, EndpointPage, EventsPage, SamplesPage, LivePage)
+            ),
         )
 
     def serve(self, app: web.Application) -> None:

@@ -17,6 +17,7 @@ from connector.appstore import links
 from connector.appstore.condition import UNKNOWN, Condition, Facts, condition
 from connector.appstore.parts import Parts
 from connector.appstore.signed import Refusal, refused, signed_object, workspace_of
+from connector.appstore.stripe_account import types, update_types
 from connector.database.rows import upsert
 from connector.database.tables import alerts, deliveries, health_reports, received_events
 from connector.errors import DatabaseError
@@ -80,9 +81,16 @@ class HealthCheck:
             )
             match answer:
                 case Found(value=there):
+                    await self._mend_types(endpoint, there.types)
                     await parts.database.transact(_note, endpoint, well=there.enabled, now=parts.now())
                 case Missing():
                     await parts.database.transact(_note, endpoint, well=False, now=parts.now())
+
+    async def _mend_types(self, endpoint: Endpoint, sent: tuple[str, ...]) -> None:
+        """A mapping that was deployed since may ask for other types."""
+        workspace = self.parts.directory.workspace(endpoint.workspace_id)
+        if workspace is not None and set(sent) != set(types(self.parts, workspace)):
+            await update_types(self.parts, workspace)
 
     async def _push(self, workspace: Workspace) -> None:
         parts = self.parts

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 
 from aiohttp import ClientSession
 
+from connector.catalogues.in_use import Mappings
 from connector.database.engine import Database
 from connector.intercom.client import IntercomClient
 from connector.intercom.oauth import App
 from connector.manifest import Manifest
-from connector.mapping.catalog import Catalog
-from connector.mapping.context import Options
 from connector.settings import Settings
 from connector.stripe_api.client import StripeApi
 from connector.telemetry.facts import Tell
 from connector.workspaces.directory import Directory
-from connector.workspaces.store import Workspace
 from connector.workspaces.vault import Vault
 
 
@@ -33,8 +31,7 @@ class Parts:
     session: ClientSession
     intercom: IntercomClient
     stripe: StripeApi
-    catalog: Callable[[], Catalog]
-    options: Callable[[Workspace | None], Options]
+    mappings: Mappings
     tell: Tell
     received: Callable[[], None]
     queued: Callable[[], None]

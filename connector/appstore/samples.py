@@ -90,7 +90,7 @@ async def send(parts: Parts, workspace: Workspace, chosen: Sample, contact: Iden
     """Send it, and say what Intercom said. Raises DatabaseError."""
     if workspace.token is None:
         return NotSent("There is no access token: install the app again.")
-    became = became_of(chosen.entry, chosen.payload, parts.options(workspace))
+    became = became_of(chosen.entry, chosen.payload, parts.mappings.rules()(workspace).options)
     if not isinstance(became, IntercomEvent):
         return NotSent("This sample becomes no event with your choices.")
     event = replace(became, contact=(contact,), created_at=parts.now() // 1000, once=None)
@@ -124,8 +124,8 @@ def _store(
     found = inbox.find(connection, workspace_id, arrival.key)
     if found is None:
         return None
-    translation = Translation(found[0], ReceivedState.MAPPED, None, (event,))
-    (stored,) = enqueue(connection, [translation], catalogue=parts.catalog().digest, now=now)
+    translation = Translation(found[0], ReceivedState.MAPPED, None, (event,), catalogue=parts.mappings.digest)
+    (stored,) = enqueue(connection, [translation], now=now)
     if not stored.deliveries:
         return None
     each = (workspace_id, stored.deliveries[0])

@@ -80,9 +80,18 @@ async def delete_at_stripe(parts: Parts, endpoint: Endpoint) -> bool:
             return False
 
 
-def types(parts: Parts) -> tuple[str, ...]:
-    """The event types that an endpoint is to be sent: those that mappings ask for, and no others."""
-    return stripe_endpoints.types_in_use(parts.catalog().triggers("stripe"), LEARNT)
+def types(parts: Parts, workspace: Workspace) -> tuple[str, ...]:
+    """The event types that a workspace's endpoints are to be sent: those that its mapping asks for, and LEARNT."""
+    return stripe_endpoints.types_in_use(parts.mappings.rules()(workspace).catalog.triggers("stripe"), LEARNT)
+
+
+async def update_types(parts: Parts, workspace: Workspace) -> None:
+    """Have Stripe send what the workspace's choices ask for now; where it does not answer, the next look does it."""
+    wanted = types(parts, workspace)
+    theirs = await parts.database.read(endpoints.page, parts.vault, workspace_id=workspace.id, removed=False)
+    for each in theirs:
+        if each.remote_id is not None and each.restricted_key is not None:
+            await stripe_endpoints.set_types(parts.stripe, each.restricted_key, each.remote_id, wanted)
 
 
 LEARNT = (
@@ -126,7 +135,7 @@ def _prepared(
 
 async def _ensured(parts: Parts, workspace: Workspace, account: Account, endpoint: Endpoint) -> Connecting:
     key = endpoint.restricted_key or ""
-    wanted = Wanted(workspace.app_id, parts.settings.public_url + endpoint.path, types(parts))
+    wanted = Wanted(workspace.app_id, parts.settings.public_url + endpoint.path, types(parts, workspace))
     known = bool(endpoint.signing_secrets)
     ensured = await stripe_endpoints.ensure(parts.stripe, key, wanted, secret_known=known)
     if not isinstance(ensured, Ensured):

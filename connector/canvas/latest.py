@@ -1,8 +1,8 @@
 """A contact's latest deliveries, by any of its identifiers.  [SQL, reading only]
 
-Found through `seconds`, which has a row for every identifier that is known of a delivery's contact: for each of the
-workspace's names (120 at most) one look for the latest second, then a few rows of the names that are newest. That is
-some hundred steps along a primary key, whatever the number of deliveries.
+Found through `seconds`, which has a row for every identifier that is known of a delivery's contact: a walk from one of
+the contact's names to the next, a look for the latest second of each, then a few rows of the names that are newest. That
+is a few steps along a primary key for each name, whatever the number of deliveries.
 """
 
 from __future__ import annotations
@@ -10,21 +10,41 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, Connection, Integer, bindparam, func, select
+from sqlalchemy import BigInteger, Connection, Integer, Select, bindparam, func, select
 
 from connector.canvas.person import Person
-from connector.database.tables import deliveries, event_names, seconds, wanted
+from connector.database.tables import deliveries, seconds, wanted
 from connector.events import Key
 from connector.outbox.delivery import Delivery, from_row
 
 _HERE = bindparam("the_workspace", type_=Integer)
 _WHO = bindparam("who", type_=seconds.c.identifier.type)
-_NEWEST = (
-    select(func.max(seconds.c.second))
-    .where(seconds.c.workspace_id == _HERE, seconds.c.identifier == _WHO, seconds.c.name == event_names.c.key)
-    .scalar_subquery()
-)
-NAMES = select(event_names.c.key, _NEWEST.label("newest")).where(event_names.c.workspace_id == _HERE)
+_THEIRS = (seconds.c.workspace_id == _HERE, seconds.c.identifier == _WHO)
+
+
+def _names() -> Select[tuple[bytes, int]]:
+    """Each name that the contact has events of, with its latest second: from name to name along the key."""
+    first = select(seconds.c.name).where(*_THEIRS).order_by(seconds.c.name).limit(1).scalar_subquery()
+    walk = select(first.label("name")).cte("walk", recursive=True)
+    following = (
+        select(seconds.c.name)
+        .where(*_THEIRS, seconds.c.name > walk.c.name)
+        .order_by(seconds.c.name)
+        .limit(1)
+        .correlate(walk)
+        .scalar_subquery()
+    )
+    walk = walk.union_all(select(following).where(walk.c.name.is_not(None)))
+    newest = (
+        select(func.max(seconds.c.second))
+        .where(*_THEIRS, seconds.c.name == walk.c.name)
+        .correlate(walk)
+        .scalar_subquery()
+    )
+    return select(walk.c.name, newest.label("newest")).where(walk.c.name.is_not(None))
+
+
+NAMES = _names()
 ROWS = (
     select(seconds.c.delivery_id, seconds.c.second)
     .where(
@@ -52,7 +72,7 @@ def latest(connection: Connection, workspace_id: int, person: Person, *, most: i
 
 def one(connection: Connection, workspace_id: int, person: Person, delivery_id: Key) -> Delivery | None:
     """One of the person's deliveries; None where it is somebody else's."""
-    (found, *_) = [*_deliveries(connection, workspace_id, [delivery_id]), None]
+    found = next(iter(_deliveries(connection, workspace_id, [delivery_id])), None)
     if found is None:
         return None
     return found if person.is_meant_by(found.identifier) and _concerns(connection, person, found) else None
@@ -76,7 +96,7 @@ def _ids(connection: Connection, workspace_id: int, person: Person, most: int) -
     for identifier in person.identifiers:
         given = {"the_workspace": workspace_id, "who": identifier.key}
         rows = connection.execute(NAMES, given)
-        newest += [(row.newest, row.key, identifier.key) for row in rows if row.newest is not None]
+        newest += [(row.newest, row.name, identifier.key) for row in rows]
         waiting |= set(connection.scalars(WAITING, {**given, "most": most}))
     dated: list[tuple[int, Key]] = []
     for _, name, who in heapq.nlargest(spread, newest):

@@ -17,14 +17,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connector import manifest
 from connector.appstore.developer_hub import Field, Operator, fields, gaps
+from connector.catalogues import store as catalogues
+from connector.catalogues.built import build
+from connector.catalogues.deploying import REFUSED
+from connector.catalogues.mapping_set import MappingSet
 from connector.database.clock import wall
 from connector.database.engine import open_database, parse_url
 from connector.database.migrate import current_revision, newest_revision
 from connector.errors import ConnectorError
 from connector.intercom.client import IntercomClient, base_url, make_session
 from connector.intercom.me import Me
+from connector.mapping.review import Checks
 from connector.mapping_files import check as check_mappings
 from connector.mapping_files import shipped_folder
+from connector.outbox.alerts import open_alerts
 from connector.settings import PREFIX, Settings, variable
 from connector.workspaces import endpoints, store
 from connector.workspaces.keys import key_file, load_vault
@@ -135,6 +141,32 @@ async def _mappings(settings: Settings) -> Finding:
     return Finding(True, f"{len(loaded.catalog.entries)} entries, {enabled} of them on")
 
 
+async def _deployed(settings: Settings) -> Finding:
+    """Which mapping set every process maps by, and whether this machine's folder is it."""
+    if _not_there(settings):
+        return Finding(True, "nothing yet: the shipped catalogue alone")
+    database = await open_database(settings.database_url)
+    try:
+        if await current_revision(database) != newest_revision():
+            return Finding(None, "the database is of another version", "connector migrate")
+        found = await database.read(catalogues.active)
+        digest = await database.read(catalogues.active_digest)
+        refused = [each for each in await database.read(open_alerts) if each.kind == REFUSED]
+    finally:
+        await database.close()
+    if refused:
+        return Finding(
+            False, f"a change in {refused[0].subject} was refused: {refused[0].detail.splitlines()[0]}", "mend it"
+        )
+    if not (built := build(found, Checks(settings.metadata_keys))).ok:
+        remedy = "connector mappings deploy, or connector mappings rollback"
+        return Finding(False, f"{found.digest[:12]} cannot be used by this version: {built.mistakes[0]}", remedy)
+    if settings.mappings_dir and MappingSet.of_folder(settings.mappings_dir) != found:
+        here = f"{settings.mappings_dir} is not what is in use"
+        return Finding(None, here, "connector mappings deploy --dry-run shows how they differ")
+    return Finding(True, "the shipped catalogue alone" if digest is None else digest[:12])
+
+
 async def _manifest(_settings: Settings) -> Finding:
     return Finding(True, f"app.json describes {manifest.load().name!r}")
 
@@ -203,6 +235,7 @@ CHECKS: dict[str, Check] = {
     "database": _database,
     "keys": _keys,
     "mappings": _mappings,
+    "deployed": _deployed,
     "manifest": _manifest,
     "app": _app,
     "Intercom": _intercom,

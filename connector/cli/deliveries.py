@@ -42,6 +42,13 @@ OfState = Annotated[
 OfName = Annotated[str | None, typer.Option("--name", help="Only with this event name.", show_default=False)]
 OfReason = Annotated[str | None, typer.Option("--reason", help="Only for this reason.", show_default=False)]
 
+OfMapping = Annotated[
+    str | None,
+    typer.Option(
+        "--mapping", metavar="DIGEST", help="Only what this mapping set made and is not sent.", show_default=False
+    ),
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -53,6 +60,7 @@ class Chosen:
     name: str | None = None
     reason: str | None = None
     cursor: str | None = None
+    mapping: str | None = None
 
     async def read(self, session: Session, limit: int) -> list[Delivery]:
         """That one, or the latest changed of them. Raises UsageError."""
@@ -67,6 +75,8 @@ class Chosen:
             self.name,
             self.reason,
             before=pages.before_place(self.cursor),
+            mapping=self.mapping,
+            unsent=self.mapping is not None and self.state is None,
         )
         return await session.database.read(history.page, wanted, limit=limit)
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -114,6 +117,26 @@ def say(line: str) -> None:
 def remark(line: str) -> None:
     """Something worth knowing that is not part of the result."""
     sys.stderr.write(line + "\n")
+
+
+@contextmanager
+def progress(what: str, *, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr at a terminal, for what takes a while; yields what to call with the steps just done."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+
+        def advance(steps: int) -> None:
+            bar.advance(task, steps)
+
+        yield advance
+
+
+def styled(line: str, style: str) -> str:
+    """`line` in a colour, where a terminal shows it."""
+    return typer.style(line, fg=style) if sys.stdout.isatty() else line
 
 
 def cell(value: object) -> str:

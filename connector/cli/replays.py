@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from connector.cli import pages
-from connector.cli.deliveries import NOTHING, Chosen, OfName, OfReason, OfState, cursor_of
+from connector.cli.deliveries import NOTHING, Chosen, OfMapping, OfName, OfReason, OfState, cursor_of
 from connector.cli.options import Cursor, Json, Limit, OfWorkspace
 from connector.cli.output import Page, remark, show_page
 from connector.errors import UsageError
@@ -65,13 +65,14 @@ def discard(
     state: OfState = None,
     name: OfName = None,
     reason: OfReason = None,
+    mapping: OfMapping = None,
     limit: Limit = 50,
     cursor: Cursor = None,
     json: Json = False,
 ) -> None:
     """Give up what is not delivered yet."""
-    chosen = Chosen(delivery, workspace, state, name, reason, cursor)
-    _require(chosen, delivery, state, name, reason)
+    chosen = Chosen(delivery, workspace, state, name, reason, cursor, mapping)
+    _require(chosen, delivery, state, name, reason, mapping)
 
     async def one(session: Session, found: Delivery) -> dict[str, Any]:
         from connector.outbox import replay as operator

@@ -16,10 +16,13 @@ from typing import Annotated, NoReturn
 import typer
 
 from connector.cli import (
+    catalogues,
+    choices,
     deliveries,
     demo,
     doctor,
     endpoints,
+    event_names,
     events,
     keys,
     mappings,
@@ -44,8 +47,11 @@ app = typer.Typer(
 for commands in (demo, service, status, doctor):
     commands.register(app)
 replays.register(deliveries.app)
+catalogues.register(mappings.app)
+choices.register(workspaces.app)
 for group in (workspaces, endpoints, events, deliveries, people, mappings, keys):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
+app.add_typer(event_names.app, name="event-names")
 
 
 def _show_version(wanted: bool) -> None:

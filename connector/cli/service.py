@@ -120,7 +120,7 @@ async def _until_stopped(settings: Settings, *, listen: bool, work: bool) -> Non
         if listen:
             where = await stack.enter_async_context(listening(running, settings.host, settings.port))
             doing["url"] = where.url
-        told_to_stop = asyncio.create_task(until_told_to_stop(running.mappings, running.tell))
+        told_to_stop = asyncio.create_task(until_told_to_stop(running))
         await asyncio.sleep(0)  # who reads that it runs may tell it to stop: by now it listens for that
         logs.line(Words(logging.INFO, "running", doing))
         await told_to_stop

@@ -142,6 +142,16 @@ received_events = Table(
         postgresql_where=text("state = 'received'"),
     ),
     Index(None, "workspace_id", "received_at"),
+    Index(  # which types nobody maps, how often and when last; costs nothing until an event turns out to be one
+        "ix_received_events_unmapped",
+        "workspace_id",
+        "source",
+        "type",
+        "received_at",
+        "state",  # always the same, but SQLite looks into the row for it otherwise
+        sqlite_where=text("state = 'unmapped'"),
+        postgresql_where=text("state = 'unmapped'"),
+    ),
 )
 
 bodies = Table(
@@ -328,6 +338,7 @@ event_names = Table(
     Column("types", Text, nullable=False),  # JSON {key: type}, frozen at first send
     _time("first_seen_at"),
     _display("stopped_reason"),
+    _time("counted_at", nullable=True),  # since when it is one of the names that Intercom allows
 )
 
 alerts = Table(
@@ -391,6 +402,21 @@ health_reports = Table(
     _time("told_at"),
 )
 
+# ── what the mapping is ─────────────────────────────────────────────────────────────────────────────────────────────
+
+catalogues = Table(
+    "catalogues",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # of the documents
+    Column("documents", Text, nullable=False),  # JSON {path: YAML}: the operator's own files, not the shipped ones
+    Column("shipped_digest", String(64), nullable=False),  # of the shipped catalogue that they were checked over
+    Column("entries", Integer, nullable=False),  # of both together
+    _time("deployed_at"),  # for the last time: a rollback is no deployment
+    _display("deployed_by", nullable=False),
+    _time("from_folder_at", nullable=True),  # when a service last found just these in its folder
+    _time("activated_at"),
+)
+
 # ── the service itself ──────────────────────────────────────────────────────────────────────────────────────────────
 
 service = Table(
@@ -398,5 +424,6 @@ service = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row
     Column("changes", BigInteger, nullable=False),  # rises with each change of a workspace, an endpoint or a setting
+    Column("catalogue", String(64), nullable=True),  # the digest of the mapping set in use: one row, so one set
     CheckConstraint("id = 1", name="one_row"),
 )

@@ -227,9 +227,24 @@ def find(connection: Connection, workspace_id: int, key: Key) -> tuple[ReceivedE
     return None if row is None else (_received(row), row["body"])
 
 
+def bodies_of(connection: Connection, events: Sequence[ReceivedEvent]) -> dict[Key, bytes]:
+    """The bodies of some events of one workspace that are still kept, by the events' keys."""
+    query = (
+        select(received_events.c.key, bodies.c.body)
+        .join(bodies, _same_event)
+        .where(
+            received_events.c.workspace_id.in_({event.workspace_id for event in events}),
+            received_events.c.key.in_([event.key for event in events]),
+        )
+    )
+    return {row.key: row.body for row in connection.execute(query)}
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which events to list; None is any. `before` is the (received_at, key) of the last one seen."""
+    """Which events to list; None is any. `before` is the (received_at, key) of the last one seen, `since` the
+    millisecond of receipt from which on they count.
+    """
 
     workspace_id: int | None = None
     state: ReceivedState | None = None
@@ -237,6 +252,7 @@ class Filter:
     type: str | None = None
     external_key: str | None = None
     before: tuple[int, Key] | None = None
+    since: int | None = None
 
 
 def page(connection: Connection, wanted: Filter, *, limit: int) -> list[ReceivedEvent]:
@@ -254,6 +270,8 @@ def page(connection: Connection, wanted: Filter, *, limit: int) -> list[Received
             query = query.where(column == value)
     if wanted.before is not None:
         query = query.where(tuple_(columns.received_at, columns.key) < wanted.before)
+    if wanted.since is not None:
+        query = query.where(columns.received_at >= wanted.since)
     return [_received(row) for row in connection.execute(query).mappings()]
 
 

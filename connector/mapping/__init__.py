@@ -25,4 +25,5 @@ All of it is pure: no files, no network, no clock, no database. Reading YAML is 
       text, keys  what Intercom takes                translate   SourceEvent → IntercomEvent | Skipped
       language    for readers                        example     what a payload has to become
                                                      explain     what an entry does, in words
+                                                     difference  what another catalogue would do
 """

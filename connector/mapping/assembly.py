@@ -61,14 +61,14 @@ def _drifting(entries: Iterable[Entry]) -> Iterator[Problem]:
     """A key has one type for each event name, for ever: Intercom takes it from what was sent first."""
     known: dict[tuple[str, str], tuple[MetadataType, Entry]] = {}
     for entry in entries:
-        for key, kind in _sent_types(entry) if entry.name else ():
+        for key, kind in sent_types(entry) if entry.name else ():
             first_kind, first = known.setdefault((same_name(entry.name or ""), key.casefold()), (kind, entry))
             if first_kind is not kind:
                 what = f"`{key}` of `{entry.name}` is {kind.value} here and {first_kind.value} at {_at(first)}"
                 yield Problem.at(entry.place, what, "give both the same type, or one of them another key")
 
 
-def _sent_types(entry: Entry) -> Iterator[tuple[str, MetadataType]]:
+def sent_types(entry: Entry) -> Iterator[tuple[str, MetadataType]]:
     """The type of each key, and of those that stand in for money that cannot be said."""
     for key, kind in entry.types.items():
         yield key, kind

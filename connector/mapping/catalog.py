@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
 from connector.mapping.dialect import DIALECTS
-from connector.mapping.document import Event
 from connector.mapping.entry import Entry
 from connector.mapping.walk import outline
 
@@ -20,12 +20,16 @@ class Catalog:
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.entries: tuple[Entry, ...] = tuple(entries)
-        self.digest = _digest(self.entries)
         self._by_trigger: dict[tuple[str, str], tuple[Entry, ...]] = {}
         for entry in self.entries:
             for trigger in entry.triggers if entry.enabled else ():
                 key = (entry.source, trigger)
                 self._by_trigger[key] = (*self._by_trigger.get(key, ()), entry)
+
+    @cached_property
+    def digest(self) -> str:
+        """32 hexadecimal digits; found when somebody asks: a thousand workspaces' own catalogues are never asked."""
+        return _digest(self.entries)
 
     def select(self, source: str, event_type: str) -> tuple[Entry, ...]:
         """The enabled entries for an event of this stored type; catch-alls only where nothing narrower is."""
@@ -39,6 +43,15 @@ class Catalog:
                 return found
         return ()
 
+    def switched_off(self, source: str, event_type: str) -> tuple[Entry, ...]:
+        """The entries that are off and would take this type if they were on, narrowest first."""
+        if (dialect := DIALECTS.get(source)) is None:
+            return ()
+        trigger = dialect.normal(event_type)
+        entries = [entry for entry in self.entries if not entry.enabled and entry.source == source]
+        wanted = (trigger, *dialect.wider(trigger))
+        return tuple(entry for one in wanted for entry in entries if one in entry.triggers)
+
     def triggers(self, source: str) -> tuple[str, ...]:
         """The event types of `source` that enabled entries ask for, as they are written; `*` among them is all."""
         asking = [entry for entry in self.entries if entry.enabled and entry.source == source]
@@ -46,11 +59,11 @@ class Catalog:
         return tuple(sorted(written.values()))
 
 
+def behaviour(entry: Entry) -> str:
+    """What `entry` does, as text that is equal for entries that behave equally; the order of keys counts."""
+    said: dict[str, Any] = outline(entry.definition)
+    return json.dumps([entry.id, entry.source, {key: said[key] for key in said if key not in _SAYS_NOTHING}])
+
+
 def _digest(entries: Iterable[Entry]) -> str:
-    said = sorted(json.dumps([entry.id, entry.source, _behaviour(entry.definition)]) for entry in entries)
-    return blake2b("\n".join(said).encode(), digest_size=16).hexdigest()
-
-
-def _behaviour(event: Event) -> dict[str, Any]:
-    said: dict[str, Any] = outline(event)
-    return {key: value for key, value in said.items() if key not in _SAYS_NOTHING}
+    return blake2b("\n".join(sorted(behaviour(entry) for entry in entries)).encode(), digest_size=16).hexdigest()

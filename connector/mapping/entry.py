@@ -48,6 +48,11 @@ class Entry:
     each: Find | None = None
     needs_before: bool = False
     needs_root: bool = False
+    example_places: tuple[Place, ...] = ()
+
+    def example_place(self, number: int) -> Place:
+        """Where the example of this number stands; its entry's place where that is not known."""
+        return self.example_places[number] if number < len(self.example_places) else self.place
 
     @property
     def description(self) -> str:
@@ -94,7 +99,7 @@ def fixed_name(event: Event) -> str | None:
             return None
 
 
-def compile_entry(event: Event, source: str, place: Place) -> Entry:
+def compile_entry(event: Event, source: str, place: Place, example_places: tuple[Place, ...] = ()) -> Entry:
     """The completed `event` as an Entry; its expressions have been checked."""
     dialect = DIALECTS[source]
     extras = event.metadata.__pydantic_extra__
@@ -118,6 +123,7 @@ def compile_entry(event: Event, source: str, place: Place) -> Entry:
         each=each_finder(event.metadata.each, event.metadata.only) if event.metadata.each else None,
         needs_before=needed.before,
         needs_root=needed.any,
+        example_places=example_places,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from connector.events import IntercomEvent, SourceEvent
 from connector.mapping.context import Json, Options
+from connector.mapping.dialect import Dialect
 from connector.mapping.document import Example, Gives
 from connector.mapping.entry import Entry
 from connector.mapping.problem import Place
@@ -19,25 +20,53 @@ _NO_TIME = 4_102_444_800
 
 
 @dataclass(frozen=True, slots=True)
+class Differing:
+    """One thing that is otherwise than the example wants it; `only_words` where there are no two values to compare."""
+
+    what: str
+    wanted: Json
+    found: Json
+    sentence: str
+    only_words: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Ran:
-    """One example that was run: what its payload became (None where it could not be read) and all differences."""
+    """One example that was run: where it stands, what its payload became (None where it could not be read) and all
+    that differs.
+    """
 
     entry: Entry
     place: Place
     payload: str
     became: IntercomEvent | Skipped | None
-    differences: tuple[str, ...]
+    differing: tuple[Differing, ...]
 
     @property
     def ok(self) -> bool:
-        return not self.differences
+        return not self.differing
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """What differs, in sentences."""
+        return tuple(each.sentence for each in self.differing)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the translation left out or corrected, which may be why."""
+        return self.became.notes if self.became else ()
 
 
-def run(entry: Entry, example: Example, payload: Mapping[str, Any], options: Options) -> Ran:
-    """`example` of `entry`, on or off, with its `payload`."""
+def run(entry: Entry, example: Example, payload: Mapping[str, Any], options: Options, place: Place) -> Ran:
+    """`example` of `entry`, on or off, with its `payload`; `place` is where the example stands."""
     became = became_of(entry, payload, options, received_at=example.received_at, names=example.names)
-    differences = (*_trigger_differs(entry, payload), *_differences(example.gives, became))
-    return Ran(entry, entry.place, example.file or "payload", became, differences)
+    differing = (*_trigger_differs(entry, payload), *_differences(example.gives, became))
+    return Ran(entry, place, example.file or "payload", became, differing)
+
+
+def unread(entry: Entry, example: Example, why: str, place: Place) -> Ran:
+    """`example`, whose payload cannot be read."""
+    return Ran(entry, place, example.file or "payload", None, (_in_words(why),))
 
 
 def became_of(
@@ -49,34 +78,36 @@ def became_of(
     names: Mapping[str, str] | None = None,
 ) -> IntercomEvent | Skipped:
     """What `entry`, on or off, makes of `payload`, received the day after it happened unless told."""
-    dialect = entry.dialect
-    if received_at is None:
-        happened = dialect.happened(payload, _NO_TIME)
-        received_at = _NO_TIME if happened is None else int(happened) + _A_DAY
-    event = SourceEvent(entry.source, "example", dialect.type_of(payload), b"")
+    when = a_day_later(entry.dialect, payload) if received_at is None else received_at
+    event = SourceEvent(entry.source, "example", entry.dialect.type_of(payload), b"")
     known = (names or {}).get
-    return translate(
-        event, payload, replace(entry, enabled=True), received_at=received_at, names=known, options=options
-    )
+    return translate(event, payload, replace(entry, enabled=True), received_at=when, names=known, options=options)
 
 
-def _trigger_differs(entry: Entry, payload: Mapping[str, Any]) -> Iterator[str]:
+def a_day_later(dialect: Dialect, payload: Mapping[str, Any]) -> int:
+    """The Unix second of receipt of a payload that nobody has received: the day after it happened."""
+    happened = dialect.happened(payload, _NO_TIME)
+    return _NO_TIME if happened is None else int(happened) + _A_DAY
+
+
+def _trigger_differs(entry: Entry, payload: Mapping[str, Any]) -> Iterator[Differing]:
     trigger = entry.dialect.normal(shown := entry.dialect.type_of(payload))
     if not {trigger, *entry.dialect.wider(trigger)} & set(entry.triggers):
-        yield f"trigger: the payload is `{shown}`, which is none of `{', '.join(entry.definition.trigger)}`"
+        asked = ", ".join(entry.definition.trigger)
+        yield _in_words(f"trigger: the payload is `{shown}`, which is none of `{asked}`")
 
 
-def _differences(gives: Gives | str | None, became: IntercomEvent | Skipped) -> Iterator[str]:
+def _differences(gives: Gives | str | None, became: IntercomEvent | Skipped) -> Iterator[Differing]:
     match gives, became:
         case Gives(), IntercomEvent():
             yield from _event_differs(gives, became)
         case str(), IntercomEvent():
-            yield f"becomes `{became.name}` instead of nothing"
+            yield _in_words(f"becomes `{became.name}` instead of nothing")
         case ((Gives() | None), Skipped(reason=reason)):
-            yield f"becomes nothing ({reason})"
+            yield _in_words(f"becomes nothing ({reason})")
 
 
-def _event_differs(gives: Gives, became: IntercomEvent) -> Iterator[str]:
+def _event_differs(gives: Gives, became: IntercomEvent) -> Iterator[Differing]:
     for what in ("name", "created_at", "once"):
         wanted = getattr(gives, what)
         if wanted is not None and wanted != getattr(became, what):
@@ -96,8 +127,12 @@ def _same(found: Json, wanted: Json) -> bool:
     return found == wanted and isinstance(found, bool) is isinstance(wanted, bool)
 
 
-def _differs(what: str, found: Json, wanted: Json) -> str:
-    return f"{what} is {_shown(found)} instead of {_shown(wanted)}"
+def _differs(what: str, found: Json, wanted: Json) -> Differing:
+    return Differing(what, wanted, found, f"{what} is {_shown(found)} instead of {_shown(wanted)}")
+
+
+def _in_words(sentence: str) -> Differing:
+    return Differing("", None, None, sentence, only_words=True)
 
 
 def _shown(value: Json) -> str:

@@ -163,7 +163,8 @@ class _Reading:
             whole = completed(model, self.head)
             for found in review(whole, DIALECTS[self.head.source], self.checks):
                 self._add(found, model)
-            self.read.entries.append(compile_entry(whole, self.head.source, self.report.place(self.base)))
+            places = tuple(self.report.place((*self.base, "examples", number)) for number in range(len(model.examples)))
+            self.read.entries.append(compile_entry(whole, self.head.source, self.report.place(self.base), places))
 
     def _review_rest(self, rest: Mended | None) -> None:
         """The findings about what the author wrote, in an event that is wrong elsewhere."""

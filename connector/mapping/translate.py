@@ -45,7 +45,7 @@ def translate(
     if not entry.enabled:
         return Skipped("disabled")
     context = Context(payload, received_at, names, options, entry.dialect.unit)
-    root = _root(entry, context)
+    root = root_of(entry, context)
     if not _holds(entry, root, context):
         return Skipped("when", tuple(context.notes))
     name = entry.name or _derived(entry, root, context)
@@ -58,7 +58,7 @@ def translate(
     return IntercomEvent(entry.id, name, created_at, contact, metadata, once, tuple(context.notes))
 
 
-def _root(entry: Entry, context: Context) -> Root:
+def root_of(entry: Entry, context: Context) -> Root:
     """What the expressions see: the payload, and as much of `vars`, `before` and `received_at` as they use."""
     payload = context.payload
     if not entry.needs_root:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from connector import strict_json
 from connector.mapping.context import Options
-from connector.mapping.document import Example
 from connector.mapping.entry import Entry
-from connector.mapping.example import Ran, run
+from connector.mapping.example import Ran, run, unread
 from connector.mapping_files.folders import Loaded
 
 
@@ -17,22 +16,24 @@ def run_examples(loaded: Loaded, entries: Iterable[Entry] | None = None, options
     """The examples of `entries` (all of them, unless told), on or off, in order."""
     chosen = loaded.catalog.entries if entries is None else entries
     return [
-        _run(entry, example, loaded.folders, options or Options()) for entry in chosen for example in entry.examples
+        _run(entry, number, loaded.folders, options or Options())
+        for entry in chosen
+        for number in range(len(entry.examples))
     ]
 
 
-def _run(entry: Entry, example: Example, folders: Sequence[Path], options: Options) -> Ran:
+def _run(entry: Entry, number: int, folders: Sequence[Path], options: Options) -> Ran:
+    example, place = entry.examples[number], entry.example_place(number)
     if example.payload is not None:
-        return run(entry, example, example.payload, options)
-    name = example.file or ""
-    path = payload_file(entry, name, folders)
+        return run(entry, example, example.payload, options, place)
+    path = payload_file(entry, name := example.file or "", folders)
     if path is None:
-        return Ran(entry, entry.place, name, None, (f"there is no file {name}",))
+        return unread(entry, example, f"there is no file {name}", place)
     try:
         payload = strict_json.parse_object(path.read_bytes())
     except strict_json.NotJson as error:
-        return Ran(entry, entry.place, name, None, (f"{name} is no event: {error}",))
-    return run(entry, example, payload, options)
+        return unread(entry, example, f"{name} is no event: {error}", place)
+    return run(entry, example, payload, options, place)
 
 
 def payload_file(entry: Entry, name: str, folders: Sequence[Path]) -> Path | None:

@@ -38,13 +38,18 @@ def shipped_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "mappings"
 
 
-def load(folders: Sequence[Path], checks: Checks | None = None) -> Loaded:
-    """The files of `folders`, each folder laid over those before it by entry id. Raises UsageError for no folder."""
+def load(folders: Sequence[Path], checks: Checks | None = None, *, over: tuple[str, str] | None = None) -> Loaded:
+    """The files of `folders`, each folder laid over those before it by entry id. Raises UsageError for no folder.
+
+    `over` is (name, text) of a file that is not there yet, laid over them all.
+    """
     layers: list[list[Read]] = []
     for folder in folders:
         if not folder.is_dir():
-            raise UsageError(f"there is no folder {folder}")
+            raise UsageError(f"{folder} is no folder" if folder.exists() else f"there is no folder {folder}")
         layers.append([read for path in mapping_files(folder) for read in read_file(path, checks)])
+    if over is not None:
+        layers.append(read_text(over[0], over[1].encode("utf-8", "surrogatepass"), checks))
     catalog, problems = assemble(layers)
     problems += [problem for layer in layers for read in layer for problem in read.problems]
     return Loaded(catalog, tuple(sorted(problems)), tuple(folders))
@@ -69,6 +74,11 @@ def read_file(path: Path, checks: Checks | None = None) -> list[Read]:
     except OSError as error:
         remedy = f"make it readable: {error.strerror}"
         return [Read(problems=[Problem(str(path), 1, 1, "a file that cannot be read", remedy)])]
-    roots, problems = read_nodes(str(path), body)
-    reads = [read_document(str(path), root, checks or Checks()) for root in roots]
+    return read_text(str(path), body, checks)
+
+
+def read_text(file: str, body: bytes, checks: Checks | None = None) -> list[Read]:
+    """As `read_file`, of a file whose bytes are known."""
+    roots, problems = read_nodes(file, body)
+    reads = [read_document(file, root, checks or Checks()) for root in roots]
     return [*reads, Read(problems=problems)] if problems else reads

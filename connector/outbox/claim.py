@@ -14,8 +14,9 @@ from sqlalchemy import BigInteger, Connection, Integer, RowMapping, bindparam, c
 
 from connector.database.tables import deliveries, queue, received_events
 from connector.events import Key
-from connector.outbox import lanes
+from connector.outbox import admission, lanes
 from connector.outbox import queue as queue_sql
+from connector.outbox.admission import Opened
 from connector.outbox.delivery import Delivery, State, from_row
 from connector.outbox.lanes import Lane
 from connector.outbox.queue import LEASE_MS
@@ -44,31 +45,49 @@ class Claimed:
         return runs_alone(self.history)
 
 
-def claim(connection: Connection, *, holder: Key, now: int, room: int, suspects: bool = True) -> list[Claimed]:
-    """Up to `room` deliveries to try now, fairly from all lanes that are due; without `suspects`, none of those."""
+def claim(
+    connection: Connection,
+    *,
+    holder: Key,
+    now: int,
+    room: int,
+    suspects: bool = True,
+    opened: list[Opened] | None = None,
+) -> list[Claimed]:
+    """Up to `room` deliveries to try now, fairly from all lanes that are due; without `suspects`, none of those.
+
+    Alerts that this opens are put into `opened`.
+    """
+    opened = [] if opened is None else opened
     claimed: list[Claimed] = []
     due = lanes.due(connection, holder=holder, now=now, limit=min(LANES_AT_ONCE, room))
     for place, lane in enumerate(due):
         share = (room - len(claimed)) // (len(due) - place)  # of what those before it have left over
-        claimed += _claim_from(connection, lane, holder=holder, now=now, room=share, suspects=suspects)
+        claimed += _claim_from(connection, lane, holder=holder, now=now, room=share, suspects=suspects, opened=opened)
         suspects = suspects and not any(each.suspect for each in claimed)
     return claimed
 
 
 def _claim_from(
-    connection: Connection, lane: Lane, *, holder: Key, now: int, room: int, suspects: bool
+    connection: Connection, lane: Lane, *, holder: Key, now: int, room: int, suspects: bool, opened: list[Opened]
 ) -> list[Claimed]:
     admitted = lane.breaker.admits(min(room, lane.budget.available(now)), now)
     rows = _due_rows(connection, lane.workspace_id, now, admitted, suspects=suspects) if admitted else []
     rows = _alone(_without_killers(connection, rows, now))
-    queue_sql.note_interrupted(connection, [_id(row) for row in rows if row["claims"]])
     lease_id, until = secrets.token_bytes(16), now + LEASE_MS
-    _lease(connection, rows, lease_id, until, now)
-    budget = lane.budget.spend(len(rows), now)
-    breaker = lane.breaker.probing(now) if rows else lane.breaker
+    let_through = admission.admit(
+        connection, lane.workspace_id, [_claimed(row, lease_id, until, now) for row in rows], now=now
+    )
+    claimed = let_through.claimed
+    opened += let_through.opened
+    ids = [(lane.workspace_id, each.delivery.id) for each in claimed]
+    queue_sql.note_interrupted(connection, [_id(row) for row in rows if row["claims"] and _id(row) in ids])
+    _lease(connection, ids, lease_id, until, now)
+    budget = lane.budget.spend(len(claimed), now)
+    breaker = lane.breaker.probing(now) if claimed else lane.breaker
     lane = replace(lane, budget=budget, breaker=breaker, next_due=_next(connection, replace(lane, budget=budget), now))
-    lanes.serve(connection, lane, holder=holder if rows else None, now=now)
-    return [_claimed(row, lease_id, until, now) for row in rows]
+    lanes.serve(connection, lane, holder=holder if claimed else None, now=now)
+    return list(claimed)
 
 
 def _due_rows(
@@ -123,10 +142,10 @@ def _alone(rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
     return suspects[:1] or rows
 
 
-def _lease(connection: Connection, rows: Sequence[RowMapping], lease_id: Key, until: int, now: int) -> None:
+def _lease(connection: Connection, ids: Sequence[queue_sql.Id], lease_id: Key, until: int, now: int) -> None:
     """Hold rows until `until`. What a row that was tried before has waited beyond its time does not count."""
     waited = case((queue.c.first_attempt_at.is_(None), 0), else_=now - queue.c.due)
-    for here in queue_sql.among(queue, "delivery_id", [(row["workspace_id"], row["delivery_id"]) for row in rows]):
+    for here in queue_sql.among(queue, "delivery_id", ids):
         connection.execute(
             update(queue)
             .where(here)

@@ -6,10 +6,11 @@
        │        ▼ │
        │      parked                     Intercom does not know the contact, yet
        │
-       ├──► held ──► due                 its workspace is watching: an operator lets it go
+       ├──► held ──► due                 its workspace is watching, or its name is not sent: until that is over
        └──► dead, discarded
 
-`waiting`: nobody is known whom it is for. A `held` delivery goes back to `due` when it is released. A `dead` or
+`waiting`: nobody is known whom it is for. A `held` delivery goes back to `due` when it is released; one that is `due`
+or `parked` becomes `held` when its name is stopped, or has no place among the 120 that Intercom allows. A `dead` or
 `discarded` one does when it is replayed and a try of it may have arrived; if none can have, it is forgotten, and its
 event mapped again. "In flight" is no state: it is a live lease in the queue.
 """
@@ -46,8 +47,8 @@ FINAL = (State.DELIVERED, State.DEAD, State.DISCARDED)
 AFTER: Mapping[State, tuple[State, ...]] = {
     State.WAITING: (State.DUE, State.HELD, State.DEAD, State.DISCARDED),
     State.HELD: (State.DUE, State.DISCARDED),
-    State.DUE: (State.DELIVERED, State.PARKED, State.DEAD, State.DISCARDED),
-    State.PARKED: (State.DUE, State.DELIVERED, State.DEAD, State.DISCARDED),
+    State.DUE: (State.DELIVERED, State.PARKED, State.HELD, State.DEAD, State.DISCARDED),
+    State.PARKED: (State.DUE, State.DELIVERED, State.HELD, State.DEAD, State.DISCARDED),
     State.DELIVERED: (),
     State.DEAD: (State.DUE, State.DELIVERED, State.DISCARDED),
     State.DISCARDED: (State.DUE, State.DELIVERED),

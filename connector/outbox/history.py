@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, func, select, tuple_
 
-from connector.database.tables import attempts, deliveries, queue
+from connector.database.tables import attempts, deliveries, event_names, queue
 from connector.events import Key
 from connector.inbox import store
 from connector.inbox.store import ReceivedEvent
-from connector.outbox.delivery import Delivery, State, from_row
+from connector.outbox.delivery import FINAL, Delivery, State, from_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,10 @@ class Filter:
     reason: str | None = None
     received_key: Key | None = None
     before: tuple[int, Key] | None = None
+    mapping: str | None = None
+    """How the digest of what made it begins: its mapping set, or that as one workspace has it."""
+    unsent: bool = False
+    """Only what may still go out: nothing delivered, dead or discarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,10 @@ def page(connection: Connection, wanted: Filter, *, limit: int) -> list[Delivery
     ):
         if value is not None:
             query = query.where(column == value)
+    if wanted.mapping is not None:
+        query = query.where(columns.mapping_digest.startswith(wanted.mapping, autoescape=True))
+    if wanted.unsent:
+        query = query.where(columns.state.not_in([state.value for state in FINAL]))
     if wanted.before is not None:
         query = query.where(tuple_(columns.updated_at, columns.id) < wanted.before)
     return [from_row(row) for row in connection.execute(query).mappings()]
@@ -79,6 +87,12 @@ def find(connection: Connection, workspace_id: int, delivery_id: Key) -> Deliver
     query = select(deliveries).where(deliveries.c.workspace_id == workspace_id, deliveries.c.id == delivery_id)
     row = connection.execute(query).mappings().one_or_none()
     return None if row is None else from_row(row)
+
+
+def some(connection: Connection, workspace_id: int, ids: Sequence[Key]) -> list[Delivery]:
+    """Several deliveries of one workspace, as many of them as there are."""
+    query = select(deliveries).where(deliveries.c.workspace_id == workspace_id, deliveries.c.id.in_(ids))
+    return [from_row(row) for row in connection.execute(query).mappings()]
 
 
 def starting_with(connection: Connection, prefix: bytes, *, limit: int = 2) -> list[tuple[int, Key]]:
@@ -124,6 +138,11 @@ def count_by_state(connection: Connection, workspace_id: int | None = None) -> d
     if workspace_id is not None:
         query = query.where(deliveries.c.workspace_id == workspace_id)
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def names_made(connection: Connection, workspace_id: int) -> set[Key]:
+    """`name_key` of every event name that a workspace has had."""
+    return set(connection.scalars(select(event_names.c.key).where(event_names.c.workspace_id == workspace_id)))
 
 
 def count_by_reason(connection: Connection, workspace_id: int, states: Sequence[State]) -> dict[tuple[str, str], int]:

@@ -16,6 +16,7 @@ from connector.database.engine import Database
 from connector.errors import DatabaseError
 from connector.events import Key
 from connector.outbox import lanes, queue
+from connector.outbox.admission import Opened
 from connector.outbox.bell import Bell
 from connector.outbox.claim import Claimed, claim
 from connector.outbox.complete import Completed, Completion, complete
@@ -68,7 +69,10 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _turn(self) -> None:
-        claimed, next_due = await self.database.transact(self._claim, suspects=not self._has_a_suspect)
+        opened: list[Opened] = []
+        claimed, next_due = await self.database.transact(self._claim, opened, suspects=not self._has_a_suspect)
+        for alert in opened:
+            self.tell(AlertOpened(alert.workspace_id, alert.kind, alert.subject, alert.detail))
         for each in claimed:
             task = asyncio.create_task(self._deliver(each))
             self._tasks[task] = each
@@ -76,12 +80,14 @@ class Worker:
         if not (claimed and self._backlog):
             await self.bell.wait(self._until(next_due))
 
-    def _claim(self, connection: Connection, *, suspects: bool) -> tuple[list[Claimed], int | None]:
+    def _claim(
+        self, connection: Connection, opened: list[Opened], *, suspects: bool
+    ) -> tuple[list[Claimed], int | None]:
         room = self.concurrency - len(self._tasks)
         if room <= 0:
             return [], None
         now = self.database.clock.now()
-        claimed = claim(connection, holder=self.holder, now=now, room=room, suspects=suspects)
+        claimed = claim(connection, holder=self.holder, now=now, room=room, suspects=suspects, opened=opened)
         next_due = lanes.next_due(connection, holder=self.holder)
         self._backlog = room == len(claimed) or (next_due is not None and next_due < now + LOOK_UP_S * 1000)
         return claimed, next_due

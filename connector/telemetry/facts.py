@@ -145,6 +145,30 @@ class SetupChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class MappingsInUse:
+    """This process maps by another set than before."""
+
+    digest: str
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class MappingsRefused:
+    """A folder, or a set of another version, that cannot be used: what is in use stays. `first` is a problem."""
+
+    what: str
+    problems: int
+    first: str
+
+
+@dataclass(frozen=True, slots=True)
+class MappingsNotDeployed:
+    """This process's own folder holds something else than what is deployed, and counts for nothing."""
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class StageFailed:
     """A stage hit an error that is ours; it goes on with the next piece of work."""
 
@@ -167,5 +191,8 @@ Fact: TypeAlias = (
     | Uninstalled
     | RequestRefused
     | SetupChanged
+    | MappingsInUse
+    | MappingsRefused
+    | MappingsNotDeployed
 )
 Tell: TypeAlias = Callable[[Fact], None]

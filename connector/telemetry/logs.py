@@ -24,6 +24,9 @@ from connector.telemetry.facts import (
     EventMapped,
     Fact,
     Installed,
+    MappingsInUse,
+    MappingsNotDeployed,
+    MappingsRefused,
     NotificationRefused,
     NotificationTaken,
     PersonForgotten,
@@ -73,6 +76,9 @@ def words(fact: Fact) -> Words:  # noqa: C901 - a list, one line for each fact
             return Words(logging.INFO, "request refused", _fields(fact))
         case SetupChanged():
             return Words(logging.INFO, "set-up changed", _fields(fact))
+        case MappingsInUse() | MappingsRefused() | MappingsNotDeployed():
+            level, event = _ABOUT_MAPPINGS[type(fact)]
+            return Words(level, event, _fields(fact))
         case StageFailed(stage=stage, error=error):
             return Words(logging.ERROR, "stage failed", {"stage": stage, "exc_info": error})
 
@@ -87,6 +93,13 @@ def _words_about_people(fact: NotificationTaken | NotificationRefused | PersonFo
             return Words(level, "intercom webhook refused", _fields(fact))
         case PersonForgotten():
             return Words(logging.INFO, "person forgotten", _fields(fact))
+
+
+_ABOUT_MAPPINGS = {
+    MappingsInUse: (logging.INFO, "mappings in use"),
+    MappingsRefused: (logging.ERROR, "mappings refused"),
+    MappingsNotDeployed: (logging.WARNING, "mappings folder not deployed"),
+}
 
 
 def _fields(fact: Fact) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from connector.telemetry.facts import (
     EventMapped,
     Fact,
     Installed,
+    MappingsRefused,
     NotificationRefused,
     NotificationTaken,
     PersonForgotten,
@@ -89,6 +90,7 @@ class Metrics:
             "requests_refused", "Signed requests of Intercom's that were not taken.", "path", "status", "why"
         )
         self._setup = self._counter("setup_changes", "What people changed in set-up.", "what")
+        self._mappings_refused = self._counter("mappings_refused", "Changes of the mapping files that were refused.")
         self._failures = self._counter("stage_failures", "Errors of our own, by stage.", "stage")
 
     def count(self, fact: Fact) -> None:  # noqa: C901 - a list, one line for each fact
@@ -119,6 +121,8 @@ class Metrics:
                 self._requests_refused.of(fact.path, str(fact.status), fact.why).inc()
             case SetupChanged():
                 self._setup.of(fact.what).inc()
+            case MappingsRefused():
+                self._mappings_refused.of().inc()
             case StageFailed():
                 self._failures.of(fact.stage).inc()
 

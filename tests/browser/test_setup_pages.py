@@ -11,7 +11,7 @@ from connector.sandbox import Sandbox
 from tests.appstore.deployment import LIVE_KEY, POOR_KEY, Deployment, deployed, sandbox_settings
 from tests.browser.conftest import SIZES, fits, screenshot
 
-PAGES = ("/setup", "/setup/stripe", "/setup/segment", "/setup/samples", "/setup/live")
+PAGES = ("/setup", "/setup/stripe", "/setup/segment", "/setup/events", "/setup/samples", "/setup/live")
 ABOUT = ("support", "privacy", "terms", "security", "data-deletion")
 
 

@@ -36,7 +36,7 @@ class LivePage:
     async def _page(self, visit: Visit, error: str | None = None) -> web.Response:
         parts = self._desk.parts
         rate = await parts.database.read(match_rate, visit.workspace.id)
-        listed = visit.form["listed"] or "\n".join(visit.workspace.settings.get("try_contacts", ()))
+        listed = visit.form["listed"] or "\n".join(written(visit.workspace.settings.get("try_contacts", ())))
         return self._desk.show(visit, "live.html", "Go live", error=error, rate=rate, listed=listed, modes=Mode)
 
     async def _set(self, visit: Visit) -> web.StreamResponse:
@@ -65,8 +65,24 @@ def _listed(text: str) -> list[str] | None:
     return list(dict.fromkeys(lines))
 
 
+KINDS = ("email", "user_id", "id")
+
+
+def compared(listed: Sequence[str]) -> list[str]:
+    """Contacts as people write them, in every form that a delivery's contact is compared with."""
+    forms = [*listed]
+    for each in listed:
+        forms += [f"email:{each.casefold()}"] if "@" in each else [f"user_id:{each}", f"id:{each}"]
+    return list(dict.fromkeys(forms))
+
+
+def written(forms: Sequence[str]) -> list[str]:
+    """The same contacts as people wrote them."""
+    return list(dict.fromkeys(each.partition(":")[2] if each.partition(":")[0] in KINDS else each for each in forms))
+
+
 def _change(connection: Connection, workspace_id: int, mode: Mode, listed: Sequence[str], *, now: int) -> None:
-    store.choose(connection, workspace_id, {"try_contacts": list(listed)}, now=now)
+    store.choose(connection, workspace_id, {"try_contacts": compared(listed)}, now=now)
     store.set_mode(connection, workspace_id, mode, now=now)
 
 

@@ -33,13 +33,20 @@ class SamplesPage:
         return self._page(visit)
 
     def _page(self, visit: Visit, error: str | None = None) -> web.Response:
-        offered = samples.offered(self._desk.parts.catalog().entries)
+        offered = samples.offered(self._desk.parts.mappings.rules()(visit.workspace).catalog.entries)
         kinds = [(kind.value, WORDS[kind]) for kind in CONTACT_KINDS]
         return self._desk.show(visit, "samples.html", "Send a sample", error=error, entries=offered, kinds=kinds)
 
     async def _send(self, visit: Visit) -> web.StreamResponse:
         parts, form = self._desk.parts, visit.form
-        entry = next((each for each in parts.catalog().entries if each.id == form["entry"] and each.enabled), None)
+        entry = next(
+            (
+                each
+                for each in parts.mappings.rules()(visit.workspace).catalog.entries
+                if each.id == form["entry"] and each.enabled
+            ),
+            None,
+        )
         chosen = samples.sample(entry) if entry else None
         if entry is None or chosen is None:
             return self._page(visit, "Choose an event.")

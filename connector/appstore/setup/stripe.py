@@ -45,7 +45,7 @@ class StripePage:
         return self._page(visit)
 
     def _page(self, visit: Visit, error: str | None = None, missing: object = ()) -> web.Response:
-        types = stripe_account.types(self._desk.parts)
+        types = stripe_account.types(self._desk.parts, visit.workspace)
         return self._desk.show(
             visit,
             "stripe.html",
