@@ -1,8 +1,8 @@
 """A contact's latest deliveries, by any of its identifiers.  [SQL, reading only]
 
 Found through `seconds`, which has a row for every identifier that is known of a delivery's contact: a walk from one of
-the contact's names to the next, a look for the latest second of each, then a few rows of the names that are newest. That
-is a few steps along a primary key for each name, whatever the number of deliveries.
+the contact's names to the next, a look for the latest second of each, then a few rows of the newest names. That is
+a few steps along a primary key for each name, whatever the number of deliveries.
 """
 
 from __future__ import annotations
