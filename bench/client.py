@@ -27,8 +27,8 @@ CONCURRENCY = 64
 ROUNDS = 5
 SECONDS = 1.0
 ANSWER = (
-    b"HTTP/1.1 202 Accepted\r\nDate: Fri, 21 Nov 2025 01:16:00 GMT\r\nX-RateLimit-Limit: 1666\r\n"
-    b"X-RateLimit-Remaining: 1500\r\nX-RateLimit-Reset: 1763687770\r\nX-Request-Id: 0049qvcv40lihjlbu1v0\r\n"
+    b"HTTP/1.1 202 Accepted\r\nDate: Fri, 21 Nov 2025 01:16:00 GMT\r\nX-RateLimit-Limit: 1000000\r\n"
+    b"X-RateLimit-Remaining: 999000\r\nX-RateLimit-Reset: 1763687770\r\nX-Request-Id: 0049qvcv40lihjlbu1v0\r\n"
     b"Content-Length: 0\r\n\r\n"
 )
 BODY = event_body(
@@ -56,7 +56,7 @@ class Stub(asyncio.Protocol):
         self._transport.write(ANSWER * data.count(b"POST /events HTTP/1.1\r\n"))
 
 
-async def stub() -> None:
+async def serve_stub() -> None:
     server = await asyncio.get_running_loop().create_server(Stub, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)  # until the bench closes the pipe
@@ -118,4 +118,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(stub() if sys.argv[1:] == ["stub"] else main())
+    uvloop.run(serve_stub() if sys.argv[1:] == ["stub"] else main())

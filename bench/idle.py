@@ -64,6 +64,7 @@ async def service(database_url: str, sandbox: Sandbox) -> AsyncIterator[Service]
         "CONNECTOR_INTERCOM_API_URL": sandbox.url,
         "CONNECTOR_ENCRYPTION_KEYS": new_key(),
         "CONNECTOR_LOG_FORMAT": "json",
+        "CONNECTOR_MAX_AGE": "0",
         "CONNECTOR_LOG_LEVEL": "warning",
     }
     await asyncio.to_thread(connector, environment, "migrate")

@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from aiohttp import ClientSession, ClientTimeout, web
@@ -30,23 +31,25 @@ from connector.contacts import known
 from connector.contacts.creating import Creator
 from connector.database.engine import Database, Postgres, open_database
 from connector.database.migrate import migrate
-from connector.errors import ConnectorError, SettingsError
+from connector.errors import ConnectorError, DatabaseError, SettingsError
 from connector.health import Health
 from connector.inbox.receive import Receiver, put_ahead
 from connector.inbox.tracking import Tracking
 from connector.intercom.client import IntercomClient, base_url, make_session
 from connector.mapping.context import Options
 from connector.names import Names
+from connector.outbox import retention
 from connector.outbox.bell import Bell
 from connector.outbox.deliver import Courier
 from connector.outbox.mapper import Mapper
+from connector.outbox.pulse import EVERY_S, Pulse
 from connector.outbox.worker import CONCURRENCY, Worker
 from connector.people.forgetting import Forgetting
 from connector.schedule import Job, Schedule
 from connector.settings import Settings
 from connector.stripe_api.client import StripeApi
 from connector.stripe_api.client import make_session as make_stripe_session
-from connector.telemetry.facts import Fact, MappingsNotDeployed, StageFailed, Tell
+from connector.telemetry.facts import Fact, MappingsNotDeployed, ProcessesTakenOver, StageFailed, Tell
 from connector.telemetry.logs import Logs
 from connector.telemetry.metrics import Metrics
 from connector.workspaces.directory import Directory
@@ -55,6 +58,8 @@ from connector.workspaces.vault import Vault
 
 DRAIN_S = 25.0
 """What deliveries in flight get to finish when the service is told to stop."""
+WAIT_S = 5.0
+"""What the database gets to end its last transactions."""
 LARGEST_BODY = 8 * 1024 * 1024
 FRONT_CONNECTIONS = 8
 """To Intercom, and to Stripe, for people who install and set up."""
@@ -84,6 +89,13 @@ class Service:
     tracking: Tracking
     front: Front
     canvas: Canvas
+    work: Work | None = None
+
+    async def wind_down(self) -> None:
+        """Say that this process is no longer ready, and end mapping and delivery; webhooks are still stored."""
+        self.health.shutting_down = True
+        if self.work is not None:
+            await self.work.stop()
 
     def application(self) -> web.Application:
         """Every route of this process."""
@@ -108,7 +120,7 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
     """Open everything; with `work`, map and deliver too. Raises ConnectorError where something is not right."""
     vault = load_vault(settings)
     metrics = Metrics()
-    tell = _tell_all(logs, metrics)
+    tell = tell_all(logs, metrics)
     database = await open_database(settings.database_url, owner=True)
     try:
         await migrate(database)
@@ -142,7 +154,7 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
             schedule = Schedule(_jobs(running, received, queued) | _chores(running, forgetting), tell=tell)
             schedule.start()
             try:
-                async with _working(running, received, queued) if work else contextlib.nullcontext():
+                async with _working(running, received, queued) if work else contextlib.nullcontext() as running.work:
                     yield running
             finally:
                 schedule.stop()
@@ -173,7 +185,9 @@ async def _taken_up(settings: Settings, database: Database, mappings: Mappings, 
     return folder or None
 
 
-def _tell_all(logs: Logs, metrics: Metrics) -> Tell:
+def tell_all(logs: Logs, metrics: Metrics) -> Tell:
+    """Both sinks of facts as one."""
+
     def tell(fact: Fact) -> None:
         metrics.count(fact)
         logs.tell(fact)
@@ -247,6 +261,7 @@ def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
         "finish removals": Job(60.0, running.front.finish_removals, jitter=10.0),
         "tell Intercom how we are": Job(300.0, running.front.health_check.push_changes, jitter=30.0),
         "look at Stripe's endpoints": Job(6 * 3600.0, running.front.health_check.look_at_stripe, jitter=600.0),
+        "retention": Job(60.0, lambda: retention.turn(running.database, running.settings), jitter=20.0),
         "follow the mappings": Job(FOLLOW_S, running.mappings.follow, may_take_long=True),
     }
     if running.folder is not None and not running.database.many_processes:
@@ -256,9 +271,34 @@ def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
     return jobs
 
 
+@dataclass
+class Work:
+    """Mapping and delivery, for as long as they are wanted."""
+
+    mapper: Mapper
+    worker: Worker
+    tell: Tell
+    _loops: Sequence[asyncio.Task[None]] = ()
+
+    def start(self) -> None:
+        """Begin; to be called inside the event loop."""
+        stages = (("map", self.mapper), ("deliver", self.worker))
+        self._loops = [asyncio.create_task(_loop(name, each, self.tell)) for name, each in stages]
+
+    async def stop(self) -> None:
+        """Begin nothing new, let what is in flight finish, give back what is not begun. May be called again."""
+        self.worker.stop()
+        self.mapper.stop()
+        await self.worker.drain(DRAIN_S)
+        if self._loops:
+            _, hanging = await asyncio.wait(self._loops, timeout=WAIT_S)
+            for loop in hanging:  # on a database that does not answer
+                loop.cancel()
+
+
 @contextlib.asynccontextmanager
-async def _working(running: Service, received: Bell, queued: Bell) -> AsyncIterator[None]:
-    """Mapping and delivery while this is open; then nothing new is begun, and what is in flight may finish."""
+async def _working(running: Service, received: Bell, queued: Bell) -> AsyncIterator[Work]:
+    """Map and deliver while this is open."""
     async with make_session(CONCURRENCY) as session:
         mapper = Mapper(
             running.database,
@@ -269,26 +309,59 @@ async def _working(running: Service, received: Bell, queued: Bell) -> AsyncItera
             received,
             queued,
         )
-        worker = Worker(running.database, running.directory, _courier(running, session), running.tell, queued)
+        worker = Worker(
+            running.database,
+            running.directory,
+            _courier(running, session),
+            running.tell,
+            queued,
+            max_age_ms=running.settings.max_age_ms,
+        )
         running.metrics.gauge("deliveries_in_flight", "Deliveries being tried now.", lambda: worker.in_flight)
-        loops = [
-            asyncio.create_task(_loop(name, each, running.tell))
-            for name, each in (("map", mapper), ("deliver", worker))
-        ]
+        async with _alive(running.database, worker, running.tell):
+            work = Work(mapper, worker, running.tell)
+            work.start()
+            try:
+                yield work
+            finally:
+                await work.stop()
+
+
+@contextlib.asynccontextmanager
+async def _alive(database: Database, worker: Worker, tell: Tell) -> AsyncIterator[None]:
+    """Where there are other processes: show them signs of life while this is open, and leave nothing to them after."""
+    if not database.many_processes:
+        yield
+        return
+    worker.pulse = Pulse(database, worker.holder)
+    await worker.pulse.beat()
+    beating = asyncio.create_task(_beat(worker.pulse, tell))
+    try:
+        yield
+    finally:
+        beating.cancel()
         try:
-            yield
-        finally:
-            for loop in loops:
-                loop.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
-            await worker.drain(DRAIN_S)
+            await worker.pulse.stop()
+        except (DatabaseError, OSError) as error:
+            tell(StageFailed("pulse", error))  # the others take over within ten seconds
+
+
+async def _beat(pulse: Pulse, tell: Tell) -> None:
+    while True:
+        await asyncio.sleep(EVERY_S)
+        try:
+            if dead := await pulse.beat():
+                tell(ProcessesTakenOver(len(dead)))
+        except (DatabaseError, OSError) as error:
+            tell(StageFailed("pulse", error))
 
 
 async def _loop(name: str, stage: Mapper | Worker, tell: Tell) -> None:
-    """Run a stage for as long as the process lives: an error that nobody foresaw is told, and the stage goes on."""
+    """Run a stage until it is told to stop: an error that nobody foresaw is told, and the stage goes on."""
     while True:
         try:
             await stage.run()
+            return
         except Exception as error:  # noqa: BLE001 - a stage that ended would stop everything behind it in silence
             tell(StageFailed(name, error))
             await asyncio.sleep(1.0)
@@ -319,8 +392,13 @@ class Listening:
 
 
 @contextlib.asynccontextmanager
-async def listening(running: Service, host: str, port: int) -> AsyncIterator[Listening]:
-    """Answer HTTP while this is open. No access log: it costs more than the answer; stages tell what happened."""
+async def listening(
+    running: Service, host: str, port: int, shared: socket.socket | None = None
+) -> AsyncIterator[Listening]:
+    """Answer HTTP while this is open, on a socket that is `shared` with other processes if there is one.
+
+    No access log: it costs more than the answer; stages tell what happened.
+    """
     runner = web.AppRunner(
         running.application(),
         access_log=None,
@@ -332,14 +410,13 @@ async def listening(running: Service, host: str, port: int) -> AsyncIterator[Lis
     await runner.setup()
     put_ahead(runner, running.receiver)
     try:
-        site = web.TCPSite(runner, host, port)
+        site = web.SockSite(runner, shared) if shared else web.TCPSite(runner, host, port)
         try:
             await site.start()
         except OSError as error:
             raise SettingsError(f"cannot listen on {host}:{port} (CONNECTOR_HOST, CONNECTOR_PORT): {error}") from None
         address = runner.addresses[0]
         yield Listening(address[0], address[1])
-        running.health.shutting_down = True
     finally:
         await runner.cleanup()
 

@@ -73,7 +73,11 @@ async def run(
         workspace = WorkspaceSettings(create_contacts=True)
         async with Sandbox(SandboxSettings(workspaces=(workspace,))) as sandbox:
             settings = Settings(
-                database_url=f"sqlite:///{folder}/demo.db", intercom_api_url=sandbox.url, host="127.0.0.1", port=port
+                max_age=0,  # its webhooks tell of days long past
+                database_url=f"sqlite:///{folder}/demo.db",
+                intercom_api_url=sandbox.url,
+                host="127.0.0.1",
+                port=port,
             )
             async with (
                 app.service(settings, logs=logs) as service,

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
@@ -46,6 +47,13 @@ class ReceivedState(StrEnum):
     UNMAPPED = "unmapped"
     UNPARSEABLE = "unparseable"
     FAILED = "failed"
+
+
+class Priority(IntEnum):
+    """Of a received event, and of the deliveries that come of it: what happens now goes before what is caught up on."""
+
+    LIVE = 0
+    HISTORY = 1
 
 
 class SourceEvent(msgspec.Struct, frozen=True):
@@ -97,8 +105,12 @@ class Identifier:
     @property
     def key(self) -> Key:
         """16 bytes that are equal for equal persons: an e-mail address counts without case."""
-        value = self.value.casefold() if self.kind is IdentifierKind.EMAIL else self.value
-        return digest(self.kind.value, value)
+        return _key_of(self.kind, self.value)
+
+
+@lru_cache(maxsize=8192)  # one event names the same few people and things again and again
+def _key_of(kind: IdentifierKind, value: str) -> Key:
+    return digest(kind.value, value.casefold() if kind is IdentifierKind.EMAIL else value)
 
 
 MetadataValue: TypeAlias = str | int | float | Mapping[str, str | int]

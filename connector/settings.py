@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connector.errors import SettingsError
@@ -112,6 +112,31 @@ class Settings(BaseSettings):
         description="Money in currencies without decimals: `hundredths` sends ¥500 as 50000, `fallback` sends "
         "`price_amount` and `price_currency` instead.",
     )
+    max_age: int = Field(
+        default=72,
+        ge=0,
+        le=87_600,
+        description="Hours after which an event that was not sent yet is held as `too_old` until an operator releases "
+        "it: a late event can set off automatic messages. 0 sends events of any age.",
+    )
+    keep_bodies_days: int = Field(
+        default=30, ge=1, le=3_650, description="Days for which the bytes of received events are kept."
+    )
+    keep_attempts_days: int = Field(
+        default=90, ge=1, le=3_650, description="Days for which the tries of a finished delivery are kept."
+    )
+    keep_deliveries_days: int = Field(
+        default=90,
+        ge=1,
+        le=3_650,
+        description="Days for which finished deliveries are kept, at least as long as bodies. What is held, parked or "
+        "waiting for longer is given up as `expired`.",
+    )
+    actor: str | None = Field(
+        default=None,
+        max_length=255,
+        description="Who acts, for the audit log; unset: the name of the system's user.",
+    )
     log_format: LogFormat = Field(
         default=LogFormat.AUTO,
         description="`json`, `console`, or `auto`: console at a terminal, JSON anywhere else. Always to stderr.",
@@ -131,6 +156,19 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("is not an address that starts with https:// or http://")
         return value.rstrip("/")
+
+    @field_validator("keep_deliveries_days")
+    @classmethod
+    def _outlives_bodies(cls, value: int, info: ValidationInfo) -> int:
+        """An event that can still be mapped again must find what was made of it, or it would be sent twice."""
+        if value < int(info.data.get("keep_bodies_days", 0)):
+            raise ValueError("is less than CONNECTOR_KEEP_BODIES_DAYS")
+        return value
+
+    @property
+    def max_age_ms(self) -> int | None:
+        """The age from which an event is too old to be sent unasked; None is never."""
+        return self.max_age * 3_600_000 or None
 
     @property
     def public_url(self) -> str:

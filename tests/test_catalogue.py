@@ -11,6 +11,7 @@ import yaml
 
 from connector.events import IntercomEvent
 from connector.mapping.entry import Entry
+from connector.mapping.event_name import same_name
 from connector.mapping.example import Ran
 from connector.mapping_files import Loaded, check, load, run_examples, shipped_folder
 
@@ -58,6 +59,13 @@ def test_every_stripe_entry_has_an_example_for_each_of_its_types(entry: Entry) -
     assert any(isinstance(ran.became, IntercomEvent) for ran in examples() if ran.entry.id == entry.id)
 
 
+def test_every_file_shows_what_it_does() -> None:
+    by_file: dict[str, bool] = {}
+    for entry in shipped().catalog.entries:
+        by_file[entry.place.file] = by_file.get(entry.place.file, False) or bool(entry.examples)
+    assert [file for file, shows in by_file.items() if not shows] == []
+
+
 def test_names_and_the_types_of_their_keys_never_change() -> None:
     frozen = yaml.safe_load(FROZEN.read_text())
     now = {
@@ -78,6 +86,10 @@ def test_one_name_belongs_to_one_entry() -> None:
 
 def test_at_most_twenty_stripe_names_are_on() -> None:
     assert 0 < len({entry.name for entry in on("stripe")}) <= MAX_STRIPE_NAMES
+
+
+def test_half_of_the_names_that_a_workspace_holds_are_left_to_its_operator() -> None:
+    assert len({same_name(entry.name) for entry in shipped().catalog.entries if entry.enabled and entry.name}) <= 60
 
 
 def test_the_pass_through_is_there_and_off() -> None:
@@ -107,6 +119,6 @@ def test_the_readme_shows_how_to_turn_an_entry_on_and_off(tmp_path: Path) -> Non
 
 def test_every_payload_is_an_example_or_says_who_is_who() -> None:
     shown = {Path(ran.entry.place.file).parent / ran.payload for ran in examples()}
-    for path in sorted(shipped_folder().glob("*/payloads/*.json")):
+    for path in sorted(shipped_folder().glob("*/payloads/**/*.json")):
         what = path.stem.split("-", 1)[1]
         assert path in shown or what.startswith(TEACHES_WHO_IS_WHO), path.name

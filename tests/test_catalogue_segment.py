@@ -1,9 +1,10 @@
-"""The shipped Segment entries against Segment's own specification: every event of its e-commerce and B2B SaaS families
+"""The shipped Segment entries, all of them turned on, against Segment's own specification: every event of its families
 maps, and every property arrives in the type that it is specified with."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -12,24 +13,54 @@ import yaml
 
 from connector.events import IntercomEvent, SourceEvent
 from connector.mapping.catalog import Catalog
+from connector.mapping.event_name import derive_name
 from connector.mapping.metadata import MetadataType
 from connector.mapping.translate import Options, translate
 from connector.mapping_files import load, shipped_folder
 from tests.conftest import shared
 
-FAMILIES = ("ecommerce-v2", "ecommerce-v1", "b2b-saas")
+ON = ("ecommerce-v2", "ecommerce-v1", "b2b-saas")
+RENAMED = {
+    "Account Added User": "added-user-to-account",
+    "Account Removed User": "removed-user-from-account",
+    "Conversation Started": "started-copilot-conversation",
+    "Conversation Ended": "ended-copilot-conversation",
+    "Message Sent": "sent-copilot-message",
+    "Message Received": "received-copilot-message",
+    "Action Invoked": "invoked-copilot-action",
+    "Media Generated": "generated-copilot-media",
+    "Component Loaded": "loaded-copilot-component",
+    "Feedback Submitted": "submitted-copilot-feedback",
+    "Video Content Playing": "played-video-content",
+    "Video Ad Playing": "played-video-ad",
+}
+"""What is not just turned round: an account adds a user, not an account user; a copilot's plain names are many
+applications' own, and `Playing` is no past tense."""
+COMMON = {
+    "device": {"name": "iPhone", "model": "iPhone17,1"},
+    "os": {"name": "iOS", "version": "26.1"},
+    "app": {"version": "4.13.0"},
+}
+"""What Segment's libraries say of each message (https://segment.com/docs/connections/spec/common/#context)."""
 RECEIVED_AT = 1_795_219_200
 MOMENTS = {
     "trial_start_date": ("2026-08-03T09:14:07Z", 1_785_748_447),
     "trial_end_date": ("2026-08-17T11:14:07+02:00", 1_786_958_047),
 }
+SAMPLES = {
+    "currency": "EUR",
+    "airdate": "2026-08-01",
+    "eventTimestamp": "2026-09-02T12:07:15.870Z",
+    "eventSentAt": "2026-09-02T12:07:16.120Z",
+    **{name: text for name, (text, _seconds) in MOMENTS.items()},
+}
 
 
 @cache
 def specified() -> dict[str, dict[str, Any]]:
-    """The families' events as Segment specifies them, by name."""
-    spec = yaml.safe_load(shared("segment-spec-events.yaml").read_text())
-    return {name: event for name, event in spec["events"].items() if event["family"] in FAMILIES}
+    """Segment's events as it specifies them, by name."""
+    spec: dict[str, dict[str, Any]] = yaml.safe_load(shared("segment-spec-events.yaml").read_text())["events"]
+    return spec
 
 
 @cache
@@ -37,8 +68,37 @@ def shipped() -> Catalog:
     return load([shipped_folder()]).catalog
 
 
-def test_every_event_of_the_families_becomes_one_event() -> None:
+@cache
+def everything() -> Catalog:
+    """The shipped entries, each of them on."""
+    return Catalog(replace(entry, enabled=True) for entry in shipped().entries)
+
+
+def test_every_event_that_segment_specifies_becomes_one_event() -> None:
+    assert len(specified()) > 90
     assert {name: len(list(became(name))) for name in specified()} == dict.fromkeys(specified(), 1)
+
+
+def test_only_ecommerce_and_b2b_saas_are_on_by_default() -> None:
+    on = {name for name in specified() if shipped().select("segment", f"track {name}")}
+    assert on == {name for name, event in specified().items() if event["family"] in ON}
+
+
+def test_a_name_is_segments_own_turned_round_so_that_the_pass_through_agrees_with_its_family() -> None:
+    """A workspace that had `track *` on, and turns a family on, keeps its names."""
+    turned = {name: {event.name for event in became(name)} for name, spec in specified().items() if current(spec)}
+    assert turned == {name: {RENAMED.get(name) or derive_name(name)} for name in turned}
+
+
+def test_a_message_of_the_applications_own_is_none_of_a_copilots() -> None:
+    copilot = [name for name, spec in specified().items() if spec["family"] == "ai-copilot"]
+    assert copilot
+    for name in copilot:
+        assert list(became(name, without="conversationId")) == []
+
+
+def current(spec: dict[str, Any]) -> bool:
+    return not spec.get("deprecated")
 
 
 def test_an_older_name_becomes_the_same_event() -> None:
@@ -49,15 +109,15 @@ def test_an_older_name_becomes_the_same_event() -> None:
 
 
 def test_every_event_of_the_current_versions_has_a_name_of_its_own() -> None:
-    current = [name for name, event in specified().items() if not event.get("deprecated")]
-    assert len({event.name for name in current for event in became(name)}) == len(current)
+    names = [name for name, spec in specified().items() if current(spec)]
+    assert len({event.name for name in names for event in became(name)}) == len(names)
 
 
 def test_every_key_is_filled_by_what_is_specified() -> None:
     empty = {
         name: missing
         for name, spec in specified().items()
-        if not spec.get("deprecated")
+        if current(spec)
         for event in became(name)
         if (missing := set(types_of(event)) - set(event.metadata))
     }
@@ -78,8 +138,8 @@ def test_every_property_arrives_in_its_type() -> None:
 def test_what_is_specified_as_a_number_or_a_moment_never_arrives_as_text() -> None:
     for name, spec in specified().items():
         said = properties(spec)
-        numbers = {str(value) for value in said.values() if isinstance(value, int | float)}
-        moments = {text for text, _seconds in MOMENTS.values()}
+        numbers = {str(value) for value in said.values() if isinstance(value, float)}
+        moments = set(SAMPLES.values()) - {"EUR"}
         for event in became(name):
             assert not (numbers | moments) & {value for value in event.metadata.values() if isinstance(value, str)}
 
@@ -98,9 +158,10 @@ def test_a_trial_keeps_its_dates_whatever_their_offset(name: str) -> None:
     assert {key: event.metadata[key] for key in MOMENTS} == {key: seconds for key, (_, seconds) in MOMENTS.items()}
 
 
-def became(name: str, *, like: str | None = None) -> Iterator[IntercomEvent]:
+def became(name: str, *, like: str | None = None, without: str | None = None) -> Iterator[IntercomEvent]:
     """What a track message called `name` becomes, with all that Segment specifies for it or what it is `like`."""
     spec = specified()[like or name]
+    said = {key: value for key, value in properties(spec).items() if key != without}
     message = {
         "type": "track",
         "event": name,
@@ -108,23 +169,27 @@ def became(name: str, *, like: str | None = None) -> Iterator[IntercomEvent]:
         "userId": "u-1",
         "timestamp": "2026-09-02T12:07:15.650Z",
         "receivedAt": "2026-09-02T12:07:16.290Z",
-        "properties": properties(spec),
-        "context": dict.fromkeys(spec.get("context", {}), "org-1"),
+        "properties": said,
+        "context": COMMON
+        | nested({path: f"{path}@example.com" for path in spec.get("context", {}) if path != "traits"}),
     }
     event = SourceEvent("segment", "m-1", f"track {name}", b"")
-    for entry in shipped().select("segment", event.type):
+    for entry in everything().select("segment", event.type):
         found = translate(event, message, entry, received_at=RECEIVED_AT, names=lambda _id: None, options=Options())
-        assert isinstance(found, IntercomEvent)
+        if not isinstance(found, IntercomEvent):
+            continue
         assert (found.contact[0].value, found.created_at, found.notes) == ("u-1", 1_788_350_835, ())
         yield found
 
 
 def leaves(spec: dict[str, Any]) -> dict[str, str]:
-    """The specified properties and their types; those that only examples show are as in Order Completed."""
+    """The specified properties and their types; those that only examples show are as in Order Completed. Left out are
+    those whose name is the value of another, such as that of an audience."""
     shown = {name: "number" if name == "total" else "string" for name in spec.get("example_only_properties", ())}
     if "products" in shown:
         shown |= {"products": "array", "products[].name": "string"}
-    return {**shown, **{name: form["type"] for name, form in spec["properties"].items()}}
+    said = {**shown, **{name: form["type"] for name, form in spec["properties"].items()}}
+    return {name: kind for name, kind in said.items() if "<" not in name}
 
 
 def properties(spec: dict[str, Any]) -> dict[str, Any]:
@@ -134,16 +199,30 @@ def properties(spec: dict[str, Any]) -> dict[str, Any]:
         holder, _, field = name.rpartition("[].")
         if holder:
             made.setdefault(holder, [{}])[0][field] = sample(field, kind, index)
-        elif not kind.startswith("array"):
+        elif kind == "array<string>":
+            made[name] = [f"{name} {index}"]
+        elif not kind.startswith(("array", "object")):
             made[name] = sample(name, kind, index)
+    return nested(made)
+
+
+def nested(flat: dict[str, Any]) -> dict[str, Any]:
+    """`campaign.name` as the `name` of a `campaign`."""
+    made: dict[str, Any] = {}
+    for path, value in flat.items():
+        *way, last = path.split(".")
+        holder = made
+        for name in way:
+            holder = holder.setdefault(name, {})
+        holder[last] = value
     return made
 
 
 def sample(name: str, kind: str, index: int) -> object:
-    if name in MOMENTS:
-        return MOMENTS[name][0]
-    if name == "currency":
-        return "EUR"
+    if name in SAMPLES:
+        return SAMPLES[name]
+    if kind == "boolean":
+        return index % 2 == 0
     if kind.startswith(("number", "integer", "float")):
         return 100 + index + 0.25
     if name.endswith("email"):
@@ -156,8 +235,7 @@ def cents(spec: dict[str, Any]) -> set[int]:
 
 
 def types_of(event: IntercomEvent) -> Mapping[str, MetadataType]:
-    entry = next(entry for entry in shipped().entries if entry.id == event.mapping_id)
-    return entry.types
+    return {entry.id: entry for entry in shipped().entries}[event.mapping_id].types
 
 
 def fits(kind: MetadataType, value: object) -> bool:

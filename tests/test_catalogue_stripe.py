@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -60,12 +61,26 @@ def test_an_event_becomes_nothing_for_a_reason(family: str, reason: str) -> None
 
 @pytest.mark.parametrize("family", EXPECTED["becomes"])
 def test_all_api_versions_say_the_same_but_for_listed_exceptions(family: str) -> None:
-    said = {version: fields(events[0]) for version, events in became(family).items()}
-    excepted = set(exceptions(family))
-    for field in {field for one in said.values() for field in one}:
-        regular = {v: repr(one.get(field)) for v, one in said.items() if (v, field) not in excepted}
-        assert len(set(regular.values())) == 1, f"{field}: {regular}"
-        assert all(repr(said[v].get(field)) not in regular.values() for v, f in excepted if f == field), field
+    compare({version: fields(events[0]) for version, events in became(family).items()}, EXPECTED["differs"], family)
+
+
+def test_what_else_comes_of_them_once_every_entry_is_on_is_listed() -> None:
+    found = {family: sorted({event.name for _version, event in turned_on(family)}) for family in fixtures()}
+    assert {family: names for family, names in found.items() if names} == EXPECTED["turned_on"]
+
+
+@pytest.mark.parametrize("family", EXPECTED["turned_on"])
+def test_all_api_versions_say_the_same_once_every_entry_is_on(family: str) -> None:
+    said: dict[str, dict[str, object] | None] = dict.fromkeys(fixtures().get(family, ()))
+    for version, event in turned_on(family):
+        assert said[version] is None, f"{version} says two things"
+        said[version] = fields(event)
+    compare(said, EXPECTED["turned_on_differs"], family)
+
+
+def test_nothing_is_left_out_or_corrected_once_every_entry_is_on() -> None:
+    found = [(family, *said) for family in EXPECTED["turned_on"] for said in turned_on(family)]
+    assert [(family, version, event.notes) for family, version, event in found if event.notes] == []
 
 
 @pytest.mark.parametrize("family", EXPECTED["becomes"])
@@ -116,9 +131,24 @@ def became(family: str) -> dict[str, list[IntercomEvent]]:
     }
 
 
-def intercom_events(payload: dict[str, Any]) -> Iterator[IntercomEvent]:
+@cache
+def everything() -> Catalog:
+    """The shipped entries, each of them on."""
+    return Catalog(replace(entry, enabled=True) for entry in shipped().entries)
+
+
+def turned_on(family: str) -> Iterator[tuple[str, IntercomEvent]]:
+    """What else each API version's event of a family becomes with every entry on, beside what it becomes by default."""
+    usual = {entry.id for entry in shipped().entries if entry.enabled}
+    for version, path in fixtures().get(family, {}).items():
+        for event in intercom_events(json.loads(path.read_bytes()), everything()):
+            if event.mapping_id not in usual:
+                yield version, event
+
+
+def intercom_events(payload: dict[str, Any], catalog: Catalog | None = None) -> Iterator[IntercomEvent]:
     event = SourceEvent("stripe", payload["id"], payload["type"], b"")
-    for entry in shipped().select("stripe", event.type):
+    for entry in (catalog or shipped()).select("stripe", event.type):
         found = translate(event, payload, entry, received_at=RECEIVED_AT, names=lambda _id: None, options=Options())
         if isinstance(found, IntercomEvent):
             yield found
@@ -136,6 +166,18 @@ def fields(event: IntercomEvent) -> dict[str, object]:
     }
 
 
-def exceptions(family: str) -> Iterable[tuple[str, str]]:
-    for exception in EXPECTED["differs"].get(family, ()):
+def compare(said: dict[str, dict[str, object] | None], listed: dict[str, Any], family: str) -> None:
+    """All versions say the same, but those that are listed, which say something else: a list that tells too much is
+    wrong as well."""
+    excepted = set(exceptions(listed, family))
+    assert {version for version, one in said.items() if one is None} == {v for v, f in excepted if f == "everything"}
+    present = {version: one for version, one in said.items() if one is not None}
+    for field in {field for one in present.values() for field in one} | {f for _, f in excepted} - {"everything"}:
+        regular = {v: repr(one.get(field)) for v, one in present.items() if (v, field) not in excepted}
+        assert len(set(regular.values())) == 1, f"{field}: {regular}"
+        assert all(repr(present[v].get(field)) not in regular.values() for v, f in excepted if f == field), field
+
+
+def exceptions(listed: dict[str, Any], family: str) -> Iterable[tuple[str, str]]:
+    for exception in listed.get(family, ()):
         yield from ((str(v), field) for v in exception["versions"] for field in exception["fields"])

@@ -73,7 +73,7 @@ def deploy(
             "deployed": False,
         }
         if not problems and not dry_run and _agreed(found, built, before, seen, yes=yes, quiet=json):
-            done = await session.database.transact(_deploy, built, session.now)
+            done = await session.database.transact(_deploy, built)
             problems = list(done.problems) if isinstance(done, Refused) else []
             result.update(ok=not problems, deployed=not problems)
         elif not json and (problems or dry_run):
@@ -113,6 +113,7 @@ def rollback(
     from connector.catalogues.built import build
     from connector.catalogues.deploying import refusals, roll_back
     from connector.cli.session import run
+    from connector.database.clock import wall
     from connector.mapping.review import Checks
 
     async def work(session: Session) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def rollback(
         if not built.ok:
             raise UsageError(f"{found.digest[:SHORT]} cannot be used by this version: {warnings[0]}")
         by = _somebody()
-        done = await session.database.transact(roll_back, found.digest, by=by, now=session.now)
+        done = await session.database.transact(roll_back, found.digest, by=by, now=wall())
         return {"digest": done.digest, "before": done.before, "changed": done.changed, "warnings": warnings}
 
     result = run(work)
@@ -207,10 +208,11 @@ async def _problems(session: Session, built: Built, path: Path) -> list[str]:
     return [*found, *failing_examples(built, path)]
 
 
-def _deploy(connection: Any, built: Built, now: int) -> Any:  # noqa: ANN401 - a Connection, imported late
+def _deploy(connection: Any, built: Built) -> Any:  # noqa: ANN401 - a Connection, imported late
     from connector.catalogues.deploying import deploy as put_into_use
+    from connector.database.clock import wall
 
-    return put_into_use(connection, built, by=_somebody(), now=now)
+    return put_into_use(connection, built, by=_somebody(), now=wall())
 
 
 def _agreed(

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from connector.cli import pages
-from connector.cli.options import Cursor, Json, Limit, OfWorkspace, choice
-from connector.cli.output import Page, moment, show_item, show_page
+from connector.cli.choosing import (
+    Choice,
+    OfContact,
+    OfMapping,
+    OfName,
+    OfReason,
+    OfState,
+    OfStatus,
+    OfType,
+    Since,
+    Until,
+)
+from connector.cli.options import Cursor, Json, Limit, OfWorkspace
+from connector.cli.output import Page, moment, print_json, safe, say, show_item, show_page
 from connector.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from connector.cli.session import Session
     from connector.outbox.delivery import Delivery
@@ -24,61 +35,7 @@ COLUMNS = ("id", "workspace", "name", "identifier", "created_at", "state", "reas
 NOTHING = "there is no such delivery"
 
 
-def _states() -> Iterable[str]:
-    from connector.outbox.delivery import State
-
-    return [state.value for state in State]
-
-
 DeliveryId = Annotated[str, typer.Argument(metavar="DELIVERY", help="Its id, or how it begins.", show_default=False)]
-OfState = Annotated[
-    str | None,
-    choice(
-        "--state",
-        help="Only in this state: waiting, held, due, parked, delivered, dead or discarded.",
-        load=_states,
-    ),
-]
-OfName = Annotated[str | None, typer.Option("--name", help="Only with this event name.", show_default=False)]
-OfReason = Annotated[str | None, typer.Option("--reason", help="Only for this reason.", show_default=False)]
-
-OfMapping = Annotated[
-    str | None,
-    typer.Option(
-        "--mapping", metavar="DIGEST", help="Only what this mapping set made and is not sent.", show_default=False
-    ),
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Which deliveries the argument and the options of a command choose."""
-
-    delivery: str | None = None
-    workspace: str | None = None
-    state: str | None = None
-    name: str | None = None
-    reason: str | None = None
-    cursor: str | None = None
-    mapping: str | None = None
-
-    async def read(self, session: Session, limit: int) -> list[Delivery]:
-        """That one, or the latest changed of them. Raises UsageError."""
-        from connector.outbox import history
-        from connector.outbox.delivery import State
-
-        if self.delivery is not None:
-            return [await find(session, self.delivery)]
-        wanted = history.Filter(
-            await session.workspace_id(self.workspace),
-            State(self.state) if self.state else None,
-            self.name,
-            self.reason,
-            before=pages.before_place(self.cursor),
-            mapping=self.mapping,
-            unsent=self.mapping is not None and self.state is None,
-        )
-        return await session.database.read(history.page, wanted, limit=limit)
 
 
 @app.command("list")
@@ -88,17 +45,27 @@ def list_deliveries(
     state: OfState = None,
     name: OfName = None,
     reason: OfReason = None,
+    contact: OfContact = None,
+    mapping: OfMapping = None,
+    received_type: OfType = None,
+    status: OfStatus = None,
+    since: Since = None,
+    until: Until = None,
     limit: Limit = 50,
     cursor: Cursor = None,
     json: Json = False,
 ) -> None:
     """Deliveries, the latest changed first."""
     from connector.cli.session import run
+    from connector.outbox import history
 
-    chosen = Chosen(None, workspace, state, name, reason, cursor)
+    choice = Choice(workspace, state, name, reason, contact, mapping, received_type, status, since, until)
+    before = pages.before_place(cursor)
 
     async def work(session: Session) -> Page:
-        found, app_ids = await chosen.read(session, limit + 1), await session.app_ids()
+        wanted = await choice.selection(session)
+        found = await session.database.read(history.listed, wanted, before=before, limit=limit + 1)
+        app_ids = await session.app_ids()
         return pages.cut(found, limit, lambda each: document(each, app_ids), cursor_of)
 
     show_page(run(work), as_json=json, columns=COLUMNS, empty=NOTHING)
@@ -109,7 +76,14 @@ def show(delivery: DeliveryId, *, json: Json = False) -> None:
     """The whole story of one: what came in, what was made of it, every try, and what comes next."""
     from connector.cli.session import run
 
-    show_item(run(lambda session: _story(session, delivery)), as_json=json)
+    document, sentences = run(lambda session: _story(session, delivery))
+    if json:
+        print_json({**document, "story": sentences})
+        return
+    for sentence in sentences:
+        say(safe(sentence))
+    say("")
+    show_item(document, as_json=False)
 
 
 def document(delivery: Delivery, app_ids: Mapping[int, str]) -> dict[str, Any]:
@@ -155,16 +129,19 @@ async def find(session: Session, text: str) -> Delivery:
     return found
 
 
-async def _story(session: Session, text: str) -> dict[str, Any]:
+async def _story(session: Session, text: str) -> tuple[dict[str, Any], list[str]]:
     from connector.cli import events
+    from connector.cli.todays import entry_of
     from connector.outbox import history
+    from connector.outbox.story import tell
 
     delivery = await find(session, text)
     story = await session.database.read(history.story, delivery.workspace_id, delivery.id)
     app_ids = await session.app_ids()
     if story is None:
         raise UsageError(f"the delivery {text!r} has gone meanwhile")
-    return {
+    entry, digest = await entry_of(session, delivery.workspace_id, delivery.mapping_id)
+    document_ = {
         **document(story.delivery, app_ids),
         "next_try": moment(story.due),
         "in_flight": story.in_flight,
@@ -172,6 +149,7 @@ async def _story(session: Session, text: str) -> dict[str, Any]:
         "received": events.document(story.received, app_ids) if story.received else None,
         "body": events.readable(story.body),
     }
+    return document_, tell(story, entry, same_mapping=digest == delivery.mapping_digest, now=session.now)
 
 
 def attempt(attempt: Attempt) -> dict[str, Any]:

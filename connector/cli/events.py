@@ -93,39 +93,6 @@ def show(
     show_item(run(lambda session: _story(session, event, workspace)), as_json=json)
 
 
-@app.command("replay")
-def replay(
-    event: Annotated[str | None, typer.Argument(help=EVENT_HELP, show_default=False)] = None,
-    *,
-    workspace: OfWorkspace = None,
-    state: OfState = None,
-    event_type: OfType = None,
-    source: OfSource = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    json: Json = False,
-) -> None:
-    """Map one event again by today's mapping, or those that the options choose. What Intercom has is not sent twice."""
-    from connector.cli.session import run
-
-    if event is None and state is None and event_type is None and source is None:
-        raise UsageError("which events? Give one event, --state, --type or --source")
-    chosen = Chosen(workspace, state, event_type, source, cursor)
-
-    async def work(session: Session) -> Page:
-        if event is not None:
-            one = await find(session, event, workspace)
-            return Page([await _replayed(session, one)], None)
-        found = await chosen.read(session, limit + 1)
-        items = {each.key: await _replayed(session, each) for each in found[:limit]}
-        return pages.cut(found, limit, lambda each: items[each.key], _cursor)
-
-    page = run(work)
-    show_page(page, as_json=json, columns=("external_id", "mapped_again", "deliveries", "refused"), empty=NOTHING)
-    if event is not None and not page.items[0]["mapped_again"]:
-        raise typer.Exit(1)
-
-
 def document(event: ReceivedEvent, app_ids: Mapping[int, str]) -> dict[str, Any]:
     """A received event as commands show it."""
     return {
@@ -192,25 +159,6 @@ def readable(body: bytes | None) -> Any:  # noqa: ANN401 - JSON is any value
         return strict_json.parse(body)
     except strict_json.NotJson:
         return body.decode("utf-8", "backslashreplace")
-
-
-async def _replayed(session: Session, event: ReceivedEvent) -> dict[str, Any]:
-    from connector.inbox import store
-    from connector.outbox import replay as operator
-    from connector.outbox.replay import NotReplayed, Replayed
-
-    stored = await session.database.read(store.find, event.workspace_id, event.key)
-    now = session.database.clock.now()
-    results = await session.database.transact(operator.replay_event, event.workspace_id, event.key, now=now)
-    return {
-        "id": event.key.hex(),
-        "external_id": event.external_key,
-        "mapped_again": stored is not None and stored[1] is not None,
-        "deliveries": [
-            {"id": each.delivery_id.hex(), "how": each.how} for each in results if isinstance(each, Replayed)
-        ],
-        "refused": [each.why for each in results if isinstance(each, NotReplayed)],
-    }
 
 
 def _cursor(event: ReceivedEvent) -> str:

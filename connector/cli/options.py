@@ -8,14 +8,30 @@ from typing import Annotated, Any
 
 import typer
 
+from connector.cli import completion
 from connector.errors import UsageError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else; logs go to stderr.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to show at most.")]
 Cursor = Annotated[str | None, typer.Option(help="Go on behind the page whose `next` this was.", show_default=False)]
-AppId = Annotated[str, typer.Argument(metavar="APP_ID", help="The workspace's id at Intercom.", show_default=False)]
+AppId = Annotated[
+    str,
+    typer.Argument(
+        metavar="APP_ID",
+        help="The workspace's id at Intercom.",
+        show_default=False,
+        autocompletion=completion.workspaces,
+    ),
+]
 OfWorkspace = Annotated[
-    str | None, typer.Option("--workspace", metavar="APP_ID", help="Only of this workspace.", show_default=False)
+    str | None,
+    typer.Option(
+        "--workspace",
+        metavar="APP_ID",
+        help="Only of this workspace.",
+        show_default=False,
+        autocompletion=completion.workspaces,
+    ),
 ]
 
 

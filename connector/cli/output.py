@@ -150,6 +150,11 @@ def cell(value: object) -> str:
             text = json.dumps(value, ensure_ascii=False)
         case _:
             text = str(value)
+    return safe(text)
+
+
+def safe(text: str) -> str:
+    """`text` on one line, without anything that a terminal would obey."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from connector.cli import pages
-from connector.cli.deliveries import NOTHING, Chosen, OfMapping, OfName, OfReason, OfState, cursor_of
-from connector.cli.options import Cursor, Json, Limit, OfWorkspace
-from connector.cli.output import Page, remark, show_page
+from connector.cli import acting
+from connector.cli.acting import DryRun, Manner, Most, Preview, Rate, Summary, Yes
+from connector.cli.choosing import (
+    Choice,
+    OfContact,
+    OfMapping,
+    OfName,
+    OfReason,
+    OfState,
+    OfStatus,
+    OfType,
+    Since,
+    Until,
+)
+from connector.cli.deliveries import NOTHING
+from connector.cli.options import Json, OfWorkspace
 from connector.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from connector.cli.session import Session
-    from connector.outbox.delivery import Delivery
+    from connector.outbox.queue import Id
+    from connector.outbox.selection import Selection
+    from connector.outbox.verbs import Verb
 
 MaybeId = Annotated[
     str | None, typer.Argument(metavar="[DELIVERY]", help="Its id, or how it begins.", show_default=False)
@@ -37,25 +51,30 @@ def replay(
     state: OfState = None,
     name: OfName = None,
     reason: OfReason = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
+    contact: OfContact = None,
+    mapping: OfMapping = None,
+    received_type: OfType = None,
+    status: OfStatus = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Most = None,
+    rate: Rate = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Send again, by today's mapping as far as Intercom surely has not got it. Without --state: those that are dead."""
-    chosen = Chosen(delivery, workspace, state or "dead", name, reason, cursor)
-    _require(chosen, delivery, workspace, state, name, reason)
+    from connector.outbox import verbs
 
-    async def one(session: Session, found: Delivery) -> dict[str, Any]:
-        from connector.outbox import replay as operator
-        from connector.outbox.replay import Replayed
-
-        now = session.database.clock.now()
-        result = await session.database.transact(operator.replay, found.workspace_id, found.id, now=now, as_new=as_new)
-        if isinstance(result, Replayed):
-            return {"id": result.delivery_id.hex(), "done": True, "how": result.how, "why": None}
-        return {"id": found.id.hex(), "done": False, "how": None, "why": result.why}
-
-    _act(chosen, one, limit, as_json=json)
+    choice = Choice(workspace, state, name, reason, contact, mapping, received_type, status, since, until)
+    _require(choice, delivery)
+    _act(
+        "replay",
+        verbs.replay_as_new if as_new else verbs.replay_one,
+        delivery,
+        choice if delivery or state else replace(choice, state="dead"),
+        Manner(yes, rate, dry_run, limit, json),
+    )
 
 
 def discard(
@@ -65,23 +84,24 @@ def discard(
     state: OfState = None,
     name: OfName = None,
     reason: OfReason = None,
+    contact: OfContact = None,
     mapping: OfMapping = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
+    received_type: OfType = None,
+    status: OfStatus = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Most = None,
+    rate: Rate = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Give up what is not delivered yet."""
-    chosen = Chosen(delivery, workspace, state, name, reason, cursor, mapping)
-    _require(chosen, delivery, state, name, reason, mapping)
+    from connector.outbox import verbs
 
-    async def one(session: Session, found: Delivery) -> dict[str, Any]:
-        from connector.outbox import replay as operator
-
-        now = session.database.clock.now()
-        done = await session.database.transact(operator.discard, found.workspace_id, found.id, now=now)
-        return {"id": found.id.hex(), "done": done, "why": None if done else "Intercom already holds it"}
-
-    _act(chosen, one, limit, as_json=json)
+    choice = Choice(workspace, state, name, reason, contact, mapping, received_type, status, since, until)
+    _require(choice, delivery)
+    _act("discard", verbs.discard_one, delivery, choice, Manner(yes, rate, dry_run, limit, json))
 
 
 def release(
@@ -90,49 +110,130 @@ def release(
     workspace: OfWorkspace = None,
     name: OfName = None,
     reason: OfReason = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
+    contact: OfContact = None,
+    mapping: OfMapping = None,
+    received_type: OfType = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Most = None,
+    rate: Rate = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Send what was held while its workspace was watching."""
-    chosen = Chosen(delivery, workspace, "held", name, reason, cursor)
-    _require(chosen, delivery, workspace, name, reason)
+    """Send what is held, however old: for its age, its contact that is not listed, or since before going live."""
+    from connector.outbox import verbs
 
-    async def one(session: Session, found: Delivery) -> dict[str, Any]:
-        from connector.outbox import replay as operator
-
-        now = session.database.clock.now()
-        done = await session.database.transact(operator.release, found.workspace_id, found.id, now=now)
-        return {"id": found.id.hex(), "done": done, "why": None if done else f"it is {found.state}, not held"}
-
-    _act(chosen, one, limit, as_json=json)
+    choice = Choice(workspace, None, name, reason, contact, mapping, received_type, None, since, until)
+    _require(choice, delivery)
+    verb = verbs.release_one if delivery else verbs.release_behind
+    chosen = choice if delivery else replace(choice, state="held")
+    _act("release", verb, delivery, chosen, Manner(yes, rate, dry_run, limit, json))
 
 
-def _require(chosen: Chosen, *given: str | None) -> None:
+def _require(choice: Choice, delivery: str | None) -> None:
     """Nothing is done to everything because somebody forgot to say to what."""
-    if not any(given):
+    if delivery is None and not choice.said:
         raise UsageError("which deliveries? Give one delivery, or choose them by options")
-    if chosen.delivery is not None and sum(value is not None for value in given) > 1:
+    if delivery is not None and choice.said:
         raise UsageError("either one delivery, or options that choose several")
 
 
-def _act(
-    chosen: Chosen,
-    one: Callable[[Session, Delivery], Awaitable[dict[str, Any]]],
-    limit: int,
-    *,
-    as_json: bool,
-) -> None:
-    """Do it to each that is chosen, and say what came of it; exit 1 if the one that was named was refused."""
+def _act(action: str, verb: Verb, delivery: str | None, choice: Choice, manner: Manner) -> None:
+    """Do it to each that is chosen, and say what came of it."""
     from connector.cli.session import run
 
-    async def work(session: Session) -> Page:
-        found = await chosen.read(session, limit + 1)
-        results = {(each.workspace_id, each.id): await one(session, each) for each in found[:limit]}
-        return pages.cut(found, limit, lambda each: results[each.workspace_id, each.id], cursor_of)
+    async def work(session: Session) -> Summary:
+        from connector.cli.deliveries import find
 
-    page = run(work)
-    show_page(page, as_json=as_json, columns=list(page.items[0]) if page.items else [], empty=NOTHING)
-    if chosen.delivery is not None and not page.items[0]["done"]:
-        remark(f"error: {page.items[0]['why']}")
-        raise typer.Exit(1)
+        selection = await choice.selection(session)
+        if delivery is not None:
+            found = await find(session, delivery)
+            selection = replace(selection, workspace_id=found.workspace_id, one=found.id)
+        return await do(session, action, verb, selection, manner, said=choice.said)
+
+    acting.show(run(work), manner, empty=NOTHING, one=delivery is not None)
+
+
+async def do(
+    session: Session,
+    action: str,
+    verb: Verb,
+    selection: Selection,
+    manner: Manner,
+    *,
+    said: Mapping[str, object],
+    agreed: Callable[[], Awaitable[None]] | None = None,
+) -> Summary:
+    """Preview, ask, act on all that is meant now, and write down who did it. Raises UsageError or typer.Abort.
+
+    `agreed` is done first, once it is to be.
+    """
+    if selection.one is None:
+        selection = replace(selection, mapped_before=session.database.clock.now())
+    preview = await _preview(session, action, selection, manner)
+    summary = Summary(action, preview.matched, dry_run=manner.dry_run)
+    if not acting.agree(preview, manner):
+        return summary
+    if agreed is not None:
+        await agreed()
+    name = f"deliveries.{action}"
+    if preview.matched > 1:
+        await acting.audited(session, selection.workspace_id, f"{name}.begun", matched=preview.matched, chosen=said)
+    await acting.act(_pages(session, selection, manner), _doing(session, verb, selection), summary, manner)
+    which = {"delivery": selection.one.hex()} if selection.one else {"chosen": said}
+    counts = {"done": summary.done, "refused": sum(summary.refused.values()), "interrupted": summary.interrupted}
+    await acting.audited(session, selection.workspace_id, name, matched=preview.matched, **counts, **which)
+    return summary
+
+
+async def _preview(session: Session, action: str, selection: Selection, manner: Manner) -> Preview:
+    from connector.outbox import selection as sql
+
+    counts = await session.database.read(sql.count_by_name, selection)
+    matched = sum(count for *_, count in counts)
+    rows = [
+        {"name": name, "state": state, "reason": reason, "deliveries": count} for name, state, reason, count in counts
+    ]
+    warnings = []
+    max_age_ms = session.settings.max_age_ms
+    if matched and max_age_ms is not None and action != "discard":
+        old = await session.database.read(sql.count_older, selection, than=session.now - max_age_ms)
+        warnings = [_of_age(action, old, session.settings.max_age)] if old else []
+    if manner.limit is not None and manner.limit < matched:
+        warnings.append(f"the first {manner.limit:,} of {matched:,}")
+        matched = manner.limit
+    return Preview(action, "deliveries", matched, rows, warnings)
+
+
+def _of_age(action: str, old: int, hours: int) -> str:
+    if action == "release":
+        return f"{old:,} happened more than {hours} h ago: automatic messages may be sent because of them"
+    return (
+        f"{old:,} happened more than {hours} h ago: those that Intercom surely has not got will be held as too_old; "
+        "`connector deliveries release --reason too_old` sends them"
+    )
+
+
+async def _pages(session: Session, selection: Selection, manner: Manner) -> AsyncIterator[Sequence[Id]]:
+    from connector.outbox import selection as sql
+
+    last, left = sql.NOWHERE, manner.limit
+    while left is None or left > 0:
+        size = manner.batch if left is None else min(manner.batch, left)
+        page = await session.database.read(sql.page, selection, after=last, limit=size)
+        if not page:
+            return
+        yield page
+        last, left = page[-1], None if left is None else left - len(page)
+
+
+def _doing(session: Session, verb: Verb, selection: Selection) -> acting.Do:
+    from connector.outbox import verbs
+
+    async def do_it(ids: Sequence[Id]) -> list[dict[str, Any]]:
+        now = session.database.clock.now()
+        results = await session.database.transact(verbs.act, verb, selection, ids, now=now)
+        return [{"id": each.id.hex(), "done": each.done, "how": each.how, "why": each.why} for each in results]
+
+    return do_it

@@ -16,6 +16,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from connector.cli import (
+    audit,
+    backup,
     catalogues,
     choices,
     deliveries,
@@ -23,11 +25,14 @@ from connector.cli import (
     doctor,
     endpoints,
     event_names,
+    event_replays,
     events,
+    first_run,
     keys,
     mappings,
     people,
     replays,
+    retention,
     service,
     status,
     workspaces,
@@ -46,10 +51,14 @@ app = typer.Typer(
 )
 for commands in (demo, service, status, doctor):
     commands.register(app)
+for commands in (backup, retention):
+    commands.register(app)
 replays.register(deliveries.app)
+event_replays.register(events.app)
+first_run.register(workspaces.app)
 catalogues.register(mappings.app)
 choices.register(workspaces.app)
-for group in (workspaces, endpoints, events, deliveries, people, mappings, keys):
+for group in (workspaces, endpoints, events, deliveries, people, mappings, keys, audit):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 app.add_typer(event_names.app, name="event-names")
 

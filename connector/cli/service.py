@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -31,11 +31,37 @@ def serve(
         int | None, typer.Option(min=0, max=65535, help="Instead of CONNECTOR_PORT.", show_default=False)
     ] = None,
     no_worker: Annotated[bool, typer.Option("--no-worker", help="HTTP only: other processes map and deliver.")] = False,
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="Equal processes that share the port; on PostgreSQL only.")
+    ] = 1,
+    shared: Annotated[tuple[int, int] | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the service: HTTP, mapping and delivery."""
     from connector.settings import load
 
-    _run(load(host=host, port=port), listen=True, work=not no_worker)
+    settings = load(host=host, port=port)
+    if processes > 1:
+        _serve_in_many(settings, processes, ["--no-worker"] if no_worker else [])
+    _run(settings, listen=True, work=not no_worker, shared=shared)
+
+
+def _serve_in_many(settings: Settings, count: int, options: list[str]) -> NoReturn:
+    """Keep `count` children running; they read the settings for themselves."""
+    import asyncio
+    import sys
+
+    from connector.cli.processes import Supervisor, child_command, listen
+    from connector.database.engine import parse_url
+    from connector.telemetry.logs import start
+
+    if parse_url(settings.database_url).get_backend_name() == "sqlite":
+        raise UsageError(
+            "--processes needs PostgreSQL: SQLite is embedded in one service process. Set CONNECTOR_DATABASE_URL to "
+            "postgresql://user:password@host/database, or leave --processes out"
+        )
+    shared = listen(settings.host, settings.port)
+    logs = start(settings.log_format, settings.log_level)
+    sys.exit(asyncio.run(Supervisor(child_command(options), count, shared, logs).run()))
 
 
 def worker() -> None:
@@ -95,22 +121,26 @@ def _sandbox_workspace(text: str, *, create_contacts: bool) -> WorkspaceSettings
     return WorkspaceSettings(app_id=app_id, token=token, create_contacts=create_contacts)
 
 
-def _run(settings: Settings, *, listen: bool, work: bool) -> None:
+def _run(settings: Settings, *, listen: bool, work: bool, shared: tuple[int, int] | None = None) -> None:
     """Run until SIGTERM or SIGINT."""
     import asyncio
 
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_until_stopped(settings, listen=listen, work=work))
+        runner.run(_until_stopped(settings, listen=listen, work=work, shared=shared))
 
 
-async def _until_stopped(settings: Settings, *, listen: bool, work: bool) -> None:
+async def _until_stopped(
+    settings: Settings, *, listen: bool, work: bool, shared: tuple[int, int] | None = None
+) -> None:
     import asyncio
     import contextlib
     import logging
+    import socket
 
     from connector.app import listening, service, until_told_to_stop
+    from connector.cli.processes import in_line_with_parent
     from connector.telemetry.logs import Words, start
 
     logs = start(settings.log_format, settings.log_level)
@@ -118,10 +148,14 @@ async def _until_stopped(settings: Settings, *, listen: bool, work: bool) -> Non
         running = await stack.enter_async_context(service(settings, logs=logs, work=work))
         doing: dict[str, Any] = {"working": work}
         if listen:
-            where = await stack.enter_async_context(listening(running, settings.host, settings.port))
+            ours = socket.socket(fileno=shared[0]) if shared else None
+            where = await stack.enter_async_context(listening(running, settings.host, settings.port, ours))
             doing["url"] = where.url
+        if shared:
+            in_line_with_parent(shared[1])
         told_to_stop = asyncio.create_task(until_told_to_stop(running))
         await asyncio.sleep(0)  # who reads that it runs may tell it to stop: by now it listens for that
         logs.line(Words(logging.INFO, "running", doing))
         await told_to_stop
+        await running.wind_down()
     logs.line(Words(logging.INFO, "stopped", {}))

@@ -6,6 +6,8 @@ A command is beside the service, never the service: it opens the database withou
 from __future__ import annotations
 
 import asyncio
+import getpass
+import os
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import TypeVar
@@ -33,6 +35,7 @@ class Session:
         self.settings = settings
         self.database = database
         self.now = wall()
+        self.actor = settings.actor or _user()
 
     @cached_property
     def vault(self) -> Vault:
@@ -74,6 +77,14 @@ async def _run(settings: Settings, work: Callable[[Session], Awaitable[T]]) -> T
         raise DatabaseError(await _explained(database, error)) from error
     finally:
         await database.close()
+
+
+def _user() -> str:
+    """Who runs this command, as far as the system knows."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in some containers
+        return f"uid {os.getuid()}"
 
 
 async def _with_tables(database: Database, settings: Settings) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from connector.cli import pages
+from connector.cli.acting import audited
 from connector.cli.options import AppId, Cursor, Json, Limit, secret
 from connector.cli.output import Page, moment, remark, show_item, show_page
 from connector.errors import UsageError
@@ -53,7 +54,9 @@ def add(
             name=name or checked.name,
             time_zone=checked.time_zone or "UTC",
         )
-        return await session.database.transact(store.add, session.vault, new, now=session.now), checked
+        added = await session.database.transact(store.add, session.vault, new, now=session.now)
+        await audited(session, added.id, "workspaces.add", mode=added.mode)
+        return added, checked
 
     workspace, checked = run(work)
     if checked.remark:
@@ -92,40 +95,6 @@ def show(app_id: AppId, *, json: Json = False) -> None:
     show_item(run(work), as_json=json)
 
 
-@app.command("watch")
-def watch(app_id: AppId, *, json: Json = False) -> None:
-    """Map and show what arrives from now on, and send nothing."""
-    show_item(_set(app_id, Mode.WATCHING), as_json=json)
-
-
-@app.command("go-live")
-def go_live(app_id: AppId, *, json: Json = False) -> None:
-    """Send what arrives from now on. What was held while watching stays held until it is released."""
-    show_item(_set(app_id, Mode.LIVE), as_json=json)
-    remark(f"what is held can be sent, too: connector deliveries release --workspace {app_id}")
-
-
-@app.command("pause")
-def pause(app_id: AppId, *, json: Json = False) -> None:
-    """Send nothing until it is resumed; what arrives is stored and waits."""
-    show_item(_set(app_id, Mode.PAUSED), as_json=json)
-
-
-@app.command("resume")
-def resume(app_id: AppId, *, json: Json = False) -> None:
-    """Go on after a pause, or after Intercom refused the token and that was mended at Intercom."""
-    from connector.cli.session import run
-    from connector.workspaces import store
-
-    async def work(session: Session) -> Workspace:
-        found = await session.workspace(app_id)
-        if not await session.database.transact(store.resume, found, now=session.now):
-            remark(f"{app_id} is {found.mode}: there is nothing to resume")
-        return await session.workspace(app_id)
-
-    show_item(document(run(work)), as_json=json)
-
-
 @app.command("setup-link")
 def setup_link(
     app_id: AppId,
@@ -157,6 +126,7 @@ def remove(app_id: AppId, *, json: Json = False) -> None:
     async def work(session: Session) -> Workspace:
         found = await session.workspace(app_id)
         await session.database.transact(store.remove, found.id, now=session.now)
+        await audited(session, found.id, "workspaces.remove")
         return await session.database.read(store.get, session.vault, found.id)
 
     show_item(document(run(work)), as_json=json)
@@ -177,19 +147,6 @@ def document(workspace: Workspace) -> dict[str, Any]:
         "created_at": moment(workspace.created_at),
         "updated_at": moment(workspace.updated_at),
     }
-
-
-def _set(app_id: str, mode: Mode) -> dict[str, Any]:
-    from connector.cli.session import run
-    from connector.workspaces import store
-
-    async def work(session: Session) -> Workspace:
-        found = await session.workspace(app_id)
-        if not await session.database.transact(store.set_mode, found.id, mode, now=session.now):
-            remark(f"{app_id} is {mode} already")
-        return await session.workspace(app_id)
-
-    return document(run(work))
 
 
 def _one_word(text: str, option: str) -> str:

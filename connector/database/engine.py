@@ -58,13 +58,15 @@ class Database(ABC):
     async def transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in one write transaction; durable when this returns, undone when it raises."""
 
-    async def write(self, apply: Apply[Row, Result], row: Row, *, size: int = 0, urgent: bool = False) -> Result:
+    async def write(
+        self, apply: Apply[Row, Result], row: Row, *, size: int = 0, urgent: bool = False, patient: bool = False
+    ) -> Result:
         """Write `row` together with whatever else waits; durable when this returns.
 
         Raises Unavailable, and of those Unstorable where it is of no use to try the row again.
         """
         try:
-            return await self.writer.write(apply, row, size=size, urgent=urgent)
+            return await self.writer.write(apply, row, size=size, urgent=urgent, patient=patient)
         except (SQLAlchemyError, OSError) as error:
             raise _refusal(error) from error
 
@@ -102,12 +104,15 @@ class Sqlite(Database):
         return await self._loop.run_in_executor(self._read_threads, run)
 
     async def transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """See Database.transact. It takes its place in the writer's line, in a commit with others."""
+        """See Database.transact. It takes its place in the writer's line, in a commit with others.
+
+        The answer is that of the commit, however long it takes: what was claimed must not be taken for not claimed.
+        """
 
         def apply(connection: Connection, rows: Sequence[None]) -> Sequence[T]:
             return [work(connection, *args, **kwargs) for _ in rows]
 
-        return await self.write(apply, None)
+        return await self.write(apply, None, patient=True)
 
     async def close(self) -> None:
         """See Database.close."""

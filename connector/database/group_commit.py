@@ -95,17 +95,19 @@ class GroupCommit:
         return len(self._urgent) + len(self._others)
 
     def write(
-        self, apply: Apply[Row, Result], row: Row, *, size: int = 0, urgent: bool = False
+        self, apply: Apply[Row, Result], row: Row, *, size: int = 0, urgent: bool = False, patient: bool = False
     ) -> asyncio.Future[Result]:
         """Put `row` (`size` bytes) into the line; the future resolves once it is durable.
 
+        Who is `patient` is answered when that is known and not before, for work that must not be taken for undone.
         Raises Unavailable when the line is full. A caller that stops waiting does not undo its row.
         """
         limits = self._limits
         if self._closing or self.waiting >= limits.waiting_rows or self._waiting_bytes + size > limits.waiting_bytes:
             raise Unavailable("the writer's line is full" if not self._closing else "the writer is closing")
         future: asyncio.Future[Result] = self._loop.create_future()
-        (self._urgent if urgent else self._others).append(Write(apply, row, size, self._loop.time(), future))
+        since = float("inf") if patient else self._loop.time()
+        (self._urgent if urgent else self._others).append(Write(apply, row, size, since, future))
         self._waiting_bytes += size
         self._bell.set()
         return future

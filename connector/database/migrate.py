@@ -71,6 +71,17 @@ def newest_revision() -> str:
     return ScriptDirectory.from_config(config).get_current_head() or ""
 
 
+@cache
+def known_revisions() -> frozenset[str]:
+    """Every revision that this version of the connector can bring to the newest."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return frozenset(script.revision for script in ScriptDirectory.from_config(config).walk_revisions())
+
+
 @contextmanager
 def _explained(before: str | None) -> Iterator[None]:
     from alembic.util import CommandError

@@ -6,19 +6,40 @@ would swallow every other violation too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Insert, String, Table, Text, Update, bindparam, column, func, select
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Executable,
+    Insert,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    Text,
+    Update,
+    any_,
+    bindparam,
+    column,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 Rows: TypeAlias = Sequence[dict[str, Any]]
 """Column name → value; int, str, bytes, float, bool or None, as the driver takes them."""
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+"""A row of however many columns."""
 
 
 LONGEST_CHUNK = 128
@@ -31,6 +52,90 @@ def parts(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     """`keys` in runs that are short enough to be named in one statement."""
     for start in range(0, len(keys), NAMED_AT_ONCE):
         yield keys[start : start + NAMED_AT_ONCE]
+
+
+Among: TypeAlias = Callable[[ColumnElement[bytes]], ColumnElement[bool]]
+"""Makes the condition that a column holds one of the keys that a statement is run for."""
+MOST_KEYS = 512
+"""Keys that one run of a statement names."""
+
+
+class ByKeys:
+    """A statement about the rows of some keys, built once and run many times, for it runs on the hottest paths.
+
+    `build` gets `among`, which makes the condition on the keys. On SQLite the statement goes to the driver as it was
+    compiled for so many keys, because SQLAlchemy's handling of each key costs more than the database's; so the rows
+    it gives hold what the driver gives: 0 and 1 for a truth. On PostgreSQL the keys are one array.
+    """
+
+    def __init__(self, build: Callable[[Among], Executable]) -> None:
+        self._build = build
+        self._sqlite: dict[int, _Positional] = {}
+        self._postgres: Executable | None = None
+
+    def rows(self, connection: Connection, keys: Sequence[bytes], **values: object) -> list[AnyRow]:
+        """Run it for `keys`; the rows that it gives."""
+        found: list[AnyRow] = []
+        for result in self._results(connection, keys, values):
+            found += result.fetchall()
+        return found
+
+    def run(self, connection: Connection, keys: Sequence[bytes], **values: object) -> None:
+        """Run it for `keys`."""
+        for _ in self._results(connection, keys, values):
+            pass
+
+    def _results(
+        self, connection: Connection, keys: Sequence[bytes], values: dict[str, object]
+    ) -> Iterator[CursorResult[Any]]:
+        for start in range(0, len(keys), MOST_KEYS):
+            some = keys[start : start + MOST_KEYS]
+            if connection.dialect.name == "sqlite":
+                compiled = self._for_sqlite(len(some))
+                yield connection.exec_driver_sql(compiled.sql, compiled.parameters(some, values))
+            else:
+                yield connection.execute(self._for_postgres(), {**values, "keys": list(some)})
+
+    def _for_sqlite(self, keys: int) -> _Positional:
+        """Compiled for 2ⁿ keys, so that few different statements are ever prepared; the last key is named again."""
+        size = 1 << (keys - 1).bit_length()
+        if size not in self._sqlite:
+            named = [bindparam(f"key_{place}", type_=LargeBinary) for place in range(size)]
+            self._sqlite[size] = _Positional.of(self._build(lambda column: column.in_(named)), size)
+        return self._sqlite[size]
+
+    def _for_postgres(self) -> Executable:
+        if self._postgres is None:
+            bound = bindparam("keys", type_=postgresql.ARRAY(LargeBinary))
+            self._postgres = self._build(lambda column: column == any_(bound))
+        return self._postgres
+
+
+@dataclass(frozen=True, slots=True)
+class _Positional:
+    """A statement as SQLite's driver takes it: its parameters before, among and after the keys."""
+
+    sql: str
+    before: tuple[str, ...]
+    keys: int
+    after: tuple[str, ...]
+    given: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, statement: Executable, keys: int) -> _Positional:
+        assert isinstance(statement, ClauseElement)
+        compiled = statement.compile(dialect=sqlite.dialect(paramstyle="qmark"))
+        assert isinstance(compiled, SQLCompiler)
+        names = tuple(compiled.positiontup or ())
+        first = names.index("key_0")
+        given = {name: bound.value for name, bound in compiled.binds.items() if not bound.required}
+        return cls(str(compiled), names[:first], keys, names[first + keys :], given)
+
+    def parameters(self, keys: Sequence[bytes], values: Mapping[str, object]) -> tuple[object, ...]:
+        own = self.given
+        before = [values[name] if name in values else own[name] for name in self.before]
+        after = [values[name] if name in values else own[name] for name in self.after]
+        return (*before, *keys, *[keys[-1]] * (self.keys - len(keys)), *after)
 
 
 def run_many(connection: Connection, statement: Update, rows: Rows) -> None:

@@ -135,8 +135,11 @@ received_events = Table(
     _state(),  # events.ReceivedState
     _display("reason"),
     Column("tries", SmallInteger, nullable=False, server_default=text("0")),  # of mapping it
+    Column("priority", SmallInteger, nullable=False, server_default=text("0")),  # events.Priority: 0 live, 1 history
     Index(
         "ix_received_events_to_map",
+        "priority",
+        "workspace_id",
         "received_at",
         sqlite_where=text("state = 'received'"),
         postgresql_where=text("state = 'received'"),
@@ -162,6 +165,7 @@ bodies = Table(
     Column("received_at", BigInteger, primary_key=True, autoincrement=False),
     _key("key", primary_key=True),
     Column("body", LargeBinary, nullable=False),
+    postgresql_partition_by="RANGE (received_at)",  # a partition a day: `database.partitions`
 )
 
 # ── what goes out ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -188,6 +192,7 @@ deliveries = Table(
     _time("mapped_at"),
     _time("updated_at"),
     _time("delivered_at", nullable=True),
+    _time("released_at", nullable=True),  # an operator let it go, whatever its age and its workspace's mode
     Index(None, "workspace_id", "received_key"),
     Index(None, "workspace_id", "state", "updated_at"),
     UniqueConstraint("workspace_id", "once_key", "generation"),
@@ -222,6 +227,8 @@ queue = Table(
     Column("unknowns", Integer, nullable=False),  # answers of a kind we do not know
     Column("ladder", Integer, nullable=False),  # steps taken while waiting for the contact to appear
     Index(None, "workspace_id", "priority", "due"),
+    # the leases of a dead process; SQLite's only process voids them all when it starts
+    Index("ix_queue_leased", "lease_id", postgresql_where=text("lease_id IS NOT NULL")).ddl_if(dialect="postgresql"),
 )
 
 lanes = Table(
@@ -364,6 +371,15 @@ audit = Table(
     Index(None, "workspace_id", "at"),
 )
 
+matches = Table(
+    "matches",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),  # digest of the ways to name one person
+    _display("matched_by"),  # the kind of identifier that Intercom knows; null = none
+    _time("asked_at"),
+)
+
 # ── installing and setting up ───────────────────────────────────────────────────────────────────────────────────────
 
 oauth_states = Table(
@@ -426,4 +442,44 @@ service = Table(
     Column("changes", BigInteger, nullable=False),  # rises with each change of a workspace, an endpoint or a setting
     Column("catalogue", String(64), nullable=True),  # the digest of the mapping set in use: one row, so one set
     CheckConstraint("id = 1", name="one_row"),
+)
+
+processes = Table(
+    "processes",
+    metadata,
+    _key("id", primary_key=True),  # of its leases' ids the first half, of the lanes it holds the holder
+    _display("name", nullable=False),  # host and process id, for people
+    _time("started_at"),
+    _time("seen_at"),  # by the database's clock
+)
+
+ticks = Table(
+    "ticks",
+    metadata,
+    Column("task", String(64), primary_key=True),
+    Column("tick", BigInteger, primary_key=True, autoincrement=False),  # the time divided by the task's interval
+    _time("taken_at"),
+)
+
+regions = Table(
+    "regions",
+    metadata,
+    Column("region", String(8), primary_key=True),
+    # the breaker (outbox.breaker.Breaker)
+    Column("breaker_failures", Integer, nullable=False, server_default=text("0")),
+    Column("breaker_opened", Integer, nullable=False, server_default=text("0")),
+    _time("breaker_until", nullable=True),
+    # the throttle (intercom.throttle.Throttle)
+    Column("rate", Float, nullable=True),  # calls a second; null = off
+    Column("tokens", Float, nullable=False, server_default=text("0")),
+    _time("refilled_at", nullable=True),
+    _time("refused_at", nullable=True),
+)
+
+retention = Table(
+    "retention",
+    metadata,
+    _workspace(),
+    Column("task", String(64), primary_key=True),
+    _time("until_at"),  # everything older has been dealt with
 )

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, and_, bindparam, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    func,
+    select,
+    text,
+    tuple_,
+    update,
+)
 
 from connector.database.rows import insert_new, parts, run_many
 from connector.database.tables import bodies, received_events
-from connector.events import Key, ReceivedState, SourceEvent, Trust, digest, display
+from connector.events import Key, Priority, ReceivedState, SourceEvent, Trust, digest, display
+
+WORKSPACES_AT_ONCE = 32
+"""Workspaces whose events are picked together."""
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -23,6 +39,7 @@ class Arrival(msgspec.Struct, frozen=True):
     stream: str
     event: SourceEvent
     received_at: int
+    priority: Priority = Priority.LIVE
 
     @property
     def key(self) -> Key:
@@ -48,6 +65,7 @@ class ReceivedEvent:
     state: ReceivedState
     reason: str | None
     tries: int
+    priority: Priority = Priority.LIVE
 
 
 def insert(connection: Connection, requests: Sequence[Sequence[Arrival]]) -> Sequence[None]:
@@ -93,6 +111,7 @@ def _row(key: Key, arrival: Arrival) -> dict[str, Any]:
         "received_at": arrival.received_at,
         "state": str(event.state),
         "reason": event.reason and display(event.reason),
+        "priority": arrival.priority.value,
     }
 
 
@@ -106,24 +125,43 @@ def _body(key: Key, arrival: Arrival) -> dict[str, Any]:
 
 
 def to_map(
-    connection: Connection, *, limit: int, lock: bool = False, only: ReceivedEvent | None = None
+    connection: Connection, *, limit: int, lock: bool = False, after: int = 0
 ) -> list[tuple[ReceivedEvent, bytes]]:
-    """The oldest events that are still to be mapped (or `only` that one), with their bodies.
+    """Up to `limit` events that are still to be mapped, with their bodies: live ones first, and of each workspace the
+    oldest, as many as of the others. Workspaces have their turn in the order of their ids, from the one after `after`.
 
     With `lock` (PostgreSQL) they belong to this transaction until it ends, and those of others are passed over.
     """
-    query = (
-        select(received_events, bodies.c.body)
-        .join(bodies, _same_event)
-        .where(received_events.c.state == ReceivedState.RECEIVED.value)
-        .order_by(received_events.c.received_at)
-        .limit(limit)
-    )
-    if only is not None:
-        query = query.where(received_events.c.workspace_id == only.workspace_id, received_events.c.key == only.key)
-    if lock:
-        query = query.with_for_update(of=received_events, skip_locked=True)
-    return [(_received(row), row["body"]) for row in connection.execute(query).mappings()]
+    found: list[tuple[ReceivedEvent, bytes]] = []
+    query = _OLDEST_LOCKED if lock else _OLDEST
+    for priority in Priority:
+        waiting = _workspaces_to_map(connection, priority, after) if len(found) < limit else ()
+        for place, workspace_id in enumerate(waiting):
+            share = -(-(limit - len(found)) // (len(waiting) - place))  # of what those before it have left over
+            given = {"workspace": workspace_id, "of": priority.value, "most": share}
+            oldest = _with_bodies(connection.execute(query, given).mappings())
+            found += sorted(oldest, key=lambda each: each[0].received_at)
+    return found
+
+
+def this_to_map(connection: Connection, event: ReceivedEvent) -> list[tuple[ReceivedEvent, bytes]]:
+    """The same of one event only: none where it has been mapped meanwhile."""
+    query = _TO_MAP.where(received_events.c.workspace_id == event.workspace_id, received_events.c.key == event.key)
+    return _with_bodies(connection.execute(query).mappings())
+
+
+def _workspaces_to_map(connection: Connection, priority: Priority, after: int) -> Sequence[int]:
+    """Some that have events to map, from the one after `after`: one look into the index for each."""
+    given = {"of": priority.value, "most": WORKSPACES_AT_ONCE}
+    found = connection.scalars(_NEXT_WORKSPACES, given | {"after": after}).all()
+    if len(found) < WORKSPACES_AT_ONCE and after:
+        again = connection.scalars(_NEXT_WORKSPACES, given | {"after": 0}).all()
+        found = list(dict.fromkeys([*found, *again]))[:WORKSPACES_AT_ONCE]
+    return found
+
+
+def _with_bodies(rows: Iterable[RowMapping]) -> list[tuple[ReceivedEvent, bytes]]:
+    return [(_received(row), row["body"]) for row in rows]
 
 
 def count_leftovers(connection: Connection, *, before: int, at_most: int) -> None:
@@ -201,6 +239,47 @@ _same_event = and_(
     bodies.c.key == received_events.c.key,
     bodies.c.received_at == received_events.c.received_at,
 )
+# A literal and not a parameter: SQLite does not see that a parameter fits the condition of the partial index.
+_STILL_RECEIVED = text("received_events.state = 'received'")
+_TO_MAP = select(received_events, bodies.c.body).join(bodies, _same_event).where(_STILL_RECEIVED)
+_PICK = (
+    select(received_events)
+    .where(
+        _STILL_RECEIVED,
+        received_events.c.priority == bindparam("of"),
+        received_events.c.workspace_id == bindparam("workspace"),
+    )
+    .order_by(received_events.c.received_at)
+    .limit(bindparam("most", type_=Integer))
+)
+
+
+def _oldest(pick: Select[Any]) -> Select[Any]:
+    """Picked first and joined then: in one step the databases now and then begin with the bodies, all of them."""
+    picked = pick.subquery("picked")
+    same = and_(
+        bodies.c.workspace_id == picked.c.workspace_id,
+        bodies.c.key == picked.c.key,
+        bodies.c.received_at == picked.c.received_at,
+    )
+    return select(picked, bodies.c.body).join(bodies, same)
+
+
+_OLDEST = _oldest(_PICK)
+_OLDEST_LOCKED = _oldest(_PICK.with_for_update(skip_locked=True))
+
+
+def _next_workspace(after: ColumnElement[int]) -> Select[int]:
+    return select(func.min(received_events.c.workspace_id)).where(
+        _STILL_RECEIVED, received_events.c.priority == bindparam("of"), received_events.c.workspace_id > after
+    )
+
+
+# From one workspace to the next along the index, as neither database does for DISTINCT:
+# https://wiki.postgresql.org/wiki/Loose_indexscan
+_first = select(_next_workspace(bindparam("after", type_=Integer)).scalar_subquery().label("id")).cte(recursive=True)
+_waiting = _first.union_all(select(_next_workspace(_first.c.id).scalar_subquery()).where(_first.c.id.is_not(None)))
+_NEXT_WORKSPACES = select(_waiting.c.id).where(_waiting.c.id.is_not(None)).limit(bindparam("most", type_=Integer))
 _SETTLE = (
     update(received_events)
     .where(
@@ -213,7 +292,12 @@ _SETTLE = (
 
 def _received(row: RowMapping) -> ReceivedEvent:
     values = {name: row[name] for name in ReceivedEvent.__slots__}
-    return ReceivedEvent(**{**values, "trust": Trust(row["trust"]), "state": ReceivedState(row["state"])})
+    values |= {
+        "trust": Trust(row["trust"]),
+        "state": ReceivedState(row["state"]),
+        "priority": Priority(row["priority"]),
+    }
+    return ReceivedEvent(**values)
 
 
 def find(connection: Connection, workspace_id: int, key: Key) -> tuple[ReceivedEvent, bytes | None] | None:
@@ -272,6 +356,11 @@ def page(connection: Connection, wanted: Filter, *, limit: int) -> list[Received
         query = query.where(tuple_(columns.received_at, columns.key) < wanted.before)
     if wanted.since is not None:
         query = query.where(columns.received_at >= wanted.since)
+    return [_received(row) for row in connection.execute(query).mappings()]
+
+
+def found_among(connection: Connection, query: Select[Any]) -> list[ReceivedEvent]:
+    """The rows of `received_events` that `query` finds, as values."""
     return [_received(row) for row in connection.execute(query).mappings()]
 
 

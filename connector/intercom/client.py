@@ -40,8 +40,12 @@ from connector.intercom.rate_headers import RATE_HEADERS
 
 BODY_LIMIT: Final = 65_536
 """Bytes of an answer that are read; who sends more is hung up on."""
-TIMEOUT: Final = ClientTimeout(total=20, connect=5, sock_read=15)
-"""Seconds. A lease must outlast the total."""
+TIMEOUT: Final = ClientTimeout(total=20, sock_connect=5, sock_read=15)
+"""Seconds. A lease must outlast the total. (`connect` would be one more timer for each call, also on a connection
+that is there.)"""
+
+TOKENS_KEPT: Final = 10_000
+"""Tokens whose headers are kept, so that they are not put together for every call."""
 
 _HOSTS: Mapping[str, str] = {"eu": "https://api.eu.intercom.io", "au": "https://api.au.intercom.io"}
 _KEPT: Final = tuple(istr(name) for name in (*RATE_HEADERS, "x-request-id", "link"))
@@ -73,12 +77,18 @@ def event_body(name: str, created_at: int, identifier: Identifier, metadata: Map
 
     Exactly one of id, user_id and email goes out. Raises ValueError for another kind of identifier, NaN or infinity.
     """
+    return event_body_around(name, created_at, identifier, _encoded(metadata))
+
+
+def event_body_around(name: str, created_at: int, identifier: Identifier, metadata_json: str) -> bytes:
+    """The same with metadata that is a compact JSON object already."""
     if not identifier.kind.addresses:
         raise ValueError(f"Intercom takes no {identifier.kind}")
-    event: dict[str, object] = {"event_name": name, "created_at": created_at, identifier.kind.value: identifier.value}
-    if metadata:
-        event["metadata"] = metadata
-    return _encoded(event).encode("utf-8", "replace")
+    event = {"event_name": name, "created_at": created_at, identifier.kind.value: identifier.value}
+    text = _encoded(event)
+    if metadata_json != "{}":
+        text = f'{text[:-1]},"metadata":{metadata_json}}}'
+    return text.encode("utf-8", "replace")
 
 
 class IntercomClient:
@@ -89,6 +99,7 @@ class IntercomClient:
         self._session = session
         self._base_url_for = base_url_for
         self._events: dict[str, URL] = {}
+        self._headers_by_token: dict[str, CIMultiDict[str]] = {}
         self._headers = CIMultiDict(
             {
                 hdrs.ACCEPT: "application/json",
@@ -143,13 +154,20 @@ class IntercomClient:
     async def _get(self, region: str, token: str, path: str) -> Answer:
         return await self._call(hdrs.METH_GET, self._url(region, path), token, None)
 
+    def _headers_with(self, token: str) -> CIMultiDict[str]:
+        if (headers := self._headers_by_token.get(token)) is None:
+            if len(self._headers_by_token) >= TOKENS_KEPT:
+                self._headers_by_token.clear()
+            headers = self._headers_by_token[token] = self._headers.copy()
+            headers[hdrs.AUTHORIZATION] = f"Bearer {token}"
+        return headers
+
     def _url(self, region: str, path: str) -> URL:
         return URL(self._base_url_for(region).rstrip("/") + path, encoded=True)
 
     async def _call(self, method: str, url: URL, token: str, body: bytes | None) -> Answer:
         started = perf_counter()
-        headers = self._headers.copy()
-        headers[hdrs.AUTHORIZATION] = f"Bearer {token}"
+        headers = self._headers_with(token)
         payload = None if body is None else _Body(body)
         try:
             response = await self._session.request(method, url, data=payload, headers=headers, allow_redirects=False)

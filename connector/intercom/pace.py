@@ -7,7 +7,7 @@ draw on the same limit; our calls since are taken off it.
 
 A 429 all the same means that the stated limit is not the whole truth: the budget then shrinks to seven tenths, once
 for each block, and grows by a tenth of the limit for every two windows without another 429 (additive increase,
-multiplicative decrease).
+multiplicative decrease). After an outage it begins with three tenths, so that what has waited does not come at once.
 
 Where a budget is stored and who waits for it is the outbox's: its fields are plain columns.
 """
@@ -25,6 +25,8 @@ FIRST_LIMIT = 160
 SHRINK, GROW, SMALLEST = 0.7, 0.1, 0.1
 """Of the limit: what a 429 leaves of the part in use, what comes back in a step, what is always left."""
 GROWS_AFTER_MS = 2 * WINDOW_MS
+EASED = 0.3
+"""Of the limit: what is in use when an outage is over, growing in the same steps."""
 
 _ROUNDING = 1e-6
 """Calls; what adding up fractions may be wrong by."""
@@ -71,6 +73,17 @@ class Budget:
         if answer.status == 429:
             return _blocked(now, refused_until(answer.headers, now_ms=now_ms), now_ms)
         return _grown(now, now_ms)
+
+    def has_plenty(self, now_ms: int) -> bool:
+        """Whether Intercom last said that much is left: a refusal is then about more than this workspace's calls."""
+        now = _at(self, now_ms)
+        return now.blocked_until is None and now.remaining is not None and now.remaining >= _burst(_limit(now))
+
+    def eased(self, now_ms: int) -> Budget:
+        """The budget of a workspace that can be called again after an outage: it begins with a part of its limit."""
+        now = _at(self, now_ms)
+        part = EASED if now.factor is None else min(now.factor, EASED)
+        return replace(now, factor=part, clean_since_at=now_ms)
 
     def next_at(self, now_ms: int) -> int:
         """The earliest time at which a call is available: `now_ms` itself where one is."""

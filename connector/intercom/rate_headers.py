@@ -9,7 +9,7 @@ ours: every time it states is reckoned against the `Date` of the same answer. Wh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -44,6 +44,26 @@ def window(headers: Mapping[str, str], *, now_ms: int) -> Window:
         remaining=min(remaining, LARGEST_LIMIT) if remaining is not None and remaining >= 0 else None,
         reset_at=now_ms + (wait if wait is not None and 0 <= wait <= LONGEST_WAIT_MS else WINDOW_MS),
     )
+
+
+def limit_in(headers: Mapping[str, str]) -> int | None:
+    """The calls a window that `headers` (lower-case keys) state."""
+    return window(headers, now_ms=0).limit
+
+
+def says_most(answers: Sequence[Mapping[str, str]]) -> list[int]:
+    """Of the headers of some answers, in order, the places of those that tell all that they tell together.
+
+    Within one second answers differ in nothing but `Remaining`, of which the smallest holds.
+    """
+    least: dict[tuple[str | None, ...], tuple[int, int]] = {}
+    for place, headers in enumerate(answers):
+        remaining = _integer(headers.get("x-ratelimit-remaining"))
+        key = (headers.get("date"), headers.get("x-ratelimit-limit"), headers.get("x-ratelimit-reset"))
+        told = (LARGEST_LIMIT if remaining is None else remaining, place)
+        if key not in least or told < least[key]:
+            least[key] = told
+    return sorted(place for _, place in least.values())
 
 
 def refused_until(headers: Mapping[str, str], *, now_ms: int) -> int:

@@ -7,11 +7,12 @@ All of it is pure: no files, no network, no clock, no database. Reading YAML is 
       forms       the typed forms of metadata        reading     nodes → entries, every problem at its place
       values      expressions, templates, lists      refusals    what pydantic refused, in words
       dialect     how each source writes             mending     what is left of a wrong document
-      schema      all of it for editors              review      what is wrong with a well-formed rule
+      schema, reference: for editors, docs             review      what is wrong with a well-formed rule
                                                      english     is it a past-tense verb? (for authors)
     Expressions                                      stripe_types  is there such an event? (for authors)
       expression  JMESPath, compiled once            assembly    layers of documents → one catalogue
       closures    as fast as a look-up               problem     a mistake, and what to write instead
+      interpreter JMESPath's, its work bounded
       functions   ours beside JMESPath's             walk        the way through the models
       template    text with expressions
       traps       what people get wrong            From an event to Intercom

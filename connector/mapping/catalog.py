@@ -16,7 +16,7 @@ _SAYS_NOTHING = ("description", "examples")
 
 
 class Catalog:
-    """A set of entries, in the order they were given; `digest` is equal for sets that behave equally."""
+    """A set of entries, in the order they were given."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self.entries: tuple[Entry, ...] = tuple(entries)

@@ -11,12 +11,11 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-import jmespath
-from jmespath.functions import Functions
 from jmespath.visitor import TreeInterpreter
 
 from connector.mapping.context import Context, Json
 from connector.mapping.functions import FUNCTIONS
+from connector.mapping.interpreter import Interpreter
 
 Tree: TypeAlias = Any
 """A node of jmespath's syntax tree, whose type has no public name: a dictionary of type, value and children."""
@@ -27,7 +26,6 @@ Evaluate: TypeAlias = Callable[[Any, Context], Any]
 EVALUATION_ERRORS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
 """What a well-formed expression can raise on an odd payload; jmespath's own errors are ValueErrors."""
 
-_LONGEST_JOIN = 1_000_000
 _MISSING = (KeyError, TypeError, AttributeError)
 _NOT_THERE = (LookupError, TypeError)
 _SEQUENCES = ("subexpression", "index_expression", "pipe")
@@ -216,33 +214,12 @@ def _interpreted(tree: Tree) -> Evaluate:
 
 def _interpreter(context: Context) -> TreeInterpreter:
     if context.interpreter is None:
-        context.interpreter = TreeInterpreter(jmespath.Options(custom_functions=_Library(context)))
+        context.interpreter = Interpreter(context)
     return context.interpreter
 
 
 def _closures(trees: Iterable[Tree]) -> list[Evaluate]:
     return [closure(tree) for tree in trees]
-
-
-class _Library(Functions):
-    """JMESPath's functions and ours, for the interpreter."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-
-    def call_function(self, function_name: str, resolved_args: Iterable[Any]) -> Json:
-        arguments = list(resolved_args)
-        if function_name in FUNCTIONS:
-            return FUNCTIONS[function_name].call(self._context, *arguments)
-        if function_name == "join":
-            _refuse_long_join(*arguments)
-        return super().call_function(function_name, arguments)
-
-
-def _refuse_long_join(glue: object, items: object) -> None:
-    """A long text between many items grows without bound; a megabyte is more than any event can use."""
-    if isinstance(glue, str) and isinstance(items, list) and len(glue) * len(items) > _LONGEST_JOIN:
-        raise ValueError("join() would make a text of more than a megabyte")
 
 
 _MAKERS: dict[str, Callable[[Tree], Evaluate]] = {

@@ -6,6 +6,7 @@ A text without an offset is UTC, a date alone its midnight. Whether a moment is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
@@ -19,7 +20,7 @@ MILLISECONDS = 100_000_000_000
 """From here on a number counts milliseconds."""
 
 _LONGEST_TEXT = 40
-_EPOCH_DIGITS = range(9, 15)
+_EPOCH = re.compile(r"[0-9]{9,14}(?:\.[0-9]{1,20})?")
 
 
 def seconds_of(value: object) -> int | None:
@@ -47,8 +48,8 @@ def _from_text(text: str) -> float | None:
     text = text.strip()
     if len(text) > _LONGEST_TEXT:
         return None
-    if text.isdecimal() and len(text) in _EPOCH_DIGITS:
-        return _from_number(int(text))
+    if _EPOCH.fullmatch(text):
+        return _from_number(float(text) if "." in text else int(text))
     try:
         moment = datetime.fromisoformat(text.upper())
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

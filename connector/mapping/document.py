@@ -61,6 +61,7 @@ class Derive(Form):
     """A name made of what the payload says: Order Completed → completed-order."""
 
     derive: ExpressionText = Field(description="where the sender's name of the event is")
+    turn: StrictBool = Field(default=True, description="false: the sender's name as it is, not turned round")
 
 
 def _name_form(value: Json) -> str:
@@ -87,10 +88,10 @@ class Metadata(Form):
 class Gives(Form):
     """What an example has to become; what is not listed is not compared."""
 
-    name: str | None = None
-    created_at: StrictInt | None = None
-    once: str | None = None
-    contact: dict[Kind, str] | None = None
+    name: str | None = Field(default=None, description="the event's name")
+    created_at: StrictInt | None = Field(default=None, description="when it happened, in Unix seconds")
+    once: str | None = Field(default=None, description="the value of `once`")
+    contact: dict[Kind, str] | None = Field(default=None, description="who it happened to, by kind of identifier")
     metadata: dict[str, Any] | None = Field(default=None, description="values to be equal; null: absent")
 
 

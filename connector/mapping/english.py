@@ -5,11 +5,14 @@ The dictionary (lemminflect, with numpy) is imported when the first name is look
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from connector.mapping.problem import Mistake
 
 _PAST_TAGS = ("VBD", "VBN")
+_PREFIX = re.compile(r"(?:un|re|de|dis|mis|over|under|out|pre)(?=[a-z]{4})")
+"""What makes a new verb of another. The dictionary has installed, and not uninstalled."""
 
 
 def mistake_in_english(name: str) -> Mistake | None:
@@ -37,7 +40,10 @@ def is_past_tense(word: str) -> bool:
     from lemminflect import getInflection, getLemma
 
     lemmas = getLemma(word, upos="VERB", lemmatize_oov=True)
-    return any(word in getInflection(lemma, tag=tag) for lemma in lemmas for tag in _PAST_TAGS)
+    if any(word in getInflection(lemma, tag=tag) for lemma in lemmas for tag in _PAST_TAGS):
+        return True
+    prefix = _PREFIX.match(word)
+    return prefix is not None and is_past_tense(word[prefix.end() :])
 
 
 @lru_cache(maxsize=4096)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from connector.events import IdentifierKind
@@ -12,11 +12,12 @@ from connector.mapping.context import Context, Json
 from connector.mapping.dates import exact_seconds
 from connector.mapping.dialect import DIALECTS, Dialect
 from connector.mapping.document import Defaults, Derive, Event, Example, Head, Keep
+from connector.mapping.event_name import derive_name, kept_name
 from connector.mapping.lookup import Convert, Find, as_it_is, finder
 from connector.mapping.metadata import Field, MetadataType, each_finder
 from connector.mapping.metadata import field as metadata_field
 from connector.mapping.problem import Place
-from connector.mapping.roots import needs
+from connector.mapping.roots import Reads, needs, reads
 from connector.mapping.text import text_of
 from connector.mapping.values import Lookup
 
@@ -42,6 +43,7 @@ class Entry:
     dialect: Dialect = field(repr=False)
     when: Evaluate | None = None
     derive: Find | None = None
+    make_name: Callable[[str], str | None] = derive_name
     once: Find | None = None
     created_at: Find | None = None
     vars: tuple[tuple[str, Find], ...] = ()
@@ -99,11 +101,13 @@ def fixed_name(event: Event) -> str | None:
             return None
 
 
-def compile_entry(event: Event, source: str, place: Place, example_places: tuple[Place, ...] = ()) -> Entry:
-    """The completed `event` as an Entry; its expressions have been checked."""
+def compile_entry(
+    event: Event, source: str, place: Place, example_places: tuple[Place, ...] = (), rule: Reads | None = None
+) -> Entry:
+    """The completed `event` as an Entry; its expressions have been checked. `rule` is what they read, where known."""
     dialect = DIALECTS[source]
     extras = event.metadata.__pydantic_extra__
-    needed = needs(event)
+    needed = needs(rule or reads(event))
     return Entry(
         id=entry_id(event, source),
         source=source,
@@ -117,6 +121,7 @@ def compile_entry(event: Event, source: str, place: Place, example_places: tuple
         dialect=dialect,
         when=event.when.evaluate if event.when else None,
         derive=finder(event.name.derive, "name", _text) if isinstance(event.name, Derive) else None,
+        make_name=kept_name if isinstance(event.name, Derive) and not event.name.turn else derive_name,
         once=_optional(event.once, "once", _text),
         created_at=_optional(event.created_at, "created_at", _moment),
         vars=tuple((name, finder(event.vars[name], f"vars.{name}", as_it_is)) for name in needed.vars),

@@ -13,7 +13,8 @@ from connector.mapping.problem import Mistake
 
 MAX_NAME = 100
 
-_FORM = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+NAME_FORM = r"[a-z0-9]+(-[a-z0-9]+)*"
+_FORM = re.compile(NAME_FORM)
 _REWRITTEN = re.compile(r"[.$\x00-\x1f\x7f]")
 _LETTERS = re.compile(r"[^\W_]+")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -76,6 +77,12 @@ def is_past(word: str) -> bool:
     """Whether `word` looks like a past tense; right for what events are called, by ending and by a list."""
     regular = len(word) > 3 and word.endswith("ed") and word not in _NOT_PAST
     return regular or word in _IRREGULAR
+
+
+def kept_name(name: str) -> str | None:
+    """A sender's `name` as Intercom keeps it; None where it can keep none."""
+    kept = _REWRITTEN.sub("-", name[:_LONGEST_SOURCE]).strip()
+    return kept if kept and len(kept) <= MAX_NAME and _sound(kept) else None
 
 
 def derive_name(name: str) -> str | None:

@@ -8,7 +8,7 @@ from connector.mapping.problem import Mistake
 
 MAX_KEY = 100
 
-_FORBIDDEN = re.compile(r"[.$~`!@#%^&*'{}|\"\x00-\x1f\x7f\ud800-\udfff]")
+_FORBIDDEN = re.compile(r"[.$~`!@#%^&*'{}|\\\"\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def mistake_in_key(key: str) -> Mistake | None:

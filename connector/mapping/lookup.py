@@ -12,6 +12,7 @@ from jmespath.exceptions import JMESPathTypeError
 from connector.mapping.closures import EVALUATION_ERRORS, Evaluate
 from connector.mapping.context import Context, Json
 from connector.mapping.expression import Expression
+from connector.mapping.interpreter import TooMuchWork
 from connector.mapping.template import Piece, TemplateText
 from connector.mapping.text import text_of
 from connector.mapping.values import Constant, Item, Lookup, Template, items
@@ -74,6 +75,8 @@ def why(error: Exception) -> str:
         case JMESPathTypeError():
             kind = _JSON_KINDS.get(error.actual_type, error.actual_type)
             return f"could not be evaluated: {error.function_name}() takes no {kind}"
+        case TooMuchWork():
+            return "could not be evaluated: too much work for one event"
         case TypeError():
             return "could not be evaluated: text and numbers do not compare"
         case RecursionError():

@@ -22,6 +22,8 @@ from connector.mapping.wording import joining, translation
 
 STRIPE_KEYS = ("stripe_customer", "stripe_invoice", "stripe_charge")
 DATE_ENDING = "_date"
+_MOST_TAKEN = 50
+"""Keys that are taken over of an object at most: more than any event keeps, so that it can be said what is left out."""
 
 
 class MetadataType(StrEnum):
@@ -86,23 +88,27 @@ def each_finder(source: Lookup, only: tuple[str, ...] | None) -> Find:
         if not isinstance(found, Mapping):
             context.note(about, "no object")
             return
-        limit = context.options.metadata_keys
+        taken = {key.casefold() for key in context.metadata}
         for name in found if only is None else only:
-            if len(context.metadata) >= limit:
-                context.note(about, f"only the first {limit} keys are sent")
-                return
-            _take_over(str(name), found.get(name), context)
+            if len(context.metadata) >= _MOST_TAKEN:
+                break
+            _take_over(str(name), found.get(name), taken, context)
 
     return finder(source, "each", take_over)
 
 
-def _take_over(name: str, value: Json, context: Context) -> None:
+def _take_over(name: str, value: Json, taken: set[str], context: Context) -> None:
+    """One field of an object. Two names that differ by case, or by letters that no key may have, are one key."""
     key = usable_key(name)
-    if value is None or value == "" or not key or key in context.metadata:
+    if value is None or value == "" or not key:
+        return
+    if key.casefold() in taken:
+        context.note(key, "left out: the event has this key already")
         return
     kind = key_type(key) or (MetadataType.TEXT if isinstance(value, str) else MetadataType.NUMBER)
-    if (taken := _CONVERSIONS[kind](value, context, key)) is not None:
-        context.metadata[key] = taken
+    if (found := _CONVERSIONS[kind](value, context, key)) is not None:
+        context.metadata[key] = found
+        taken.add(key.casefold())
 
 
 def _rich_link_finder(key: str, value: Link) -> Find:

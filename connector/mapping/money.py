@@ -42,6 +42,8 @@ _CODE = re.compile(r"[a-z]{3}")
 _PLAIN_DECIMAL = re.compile(r"\s*[-+]?[0-9]{1,16}(?:\.[0-9]{1,10})?\s*")
 _LARGEST = 10**15
 _HUNDREDTHS = 2
+LARGEST_SAID = 2**53
+"""Hundredths. Beyond it JSON readers begin to lose digits."""
 
 Exact: TypeAlias = int | Decimal
 
@@ -117,6 +119,8 @@ def say(amount: Exact, currency: str | None, unit: Unit, *, zero_decimal_as_hund
     hundredths = whole.scaleb(_HUNDREDTHS)
     cents = hundredths.to_integral_value(rounding=ROUND_HALF_EVEN)
     rounded = cents != hundredths
+    if cents > LARGEST_SAID:
+        return Unsaid(number_of(whole), code, "too large")
     if cents == 0 or (rounded and not _thousandths(hundredths, code)):
         return Unsaid(number_of(whole), code, "not a whole number of hundredths")
     return Said(int(cents), code, rounded)

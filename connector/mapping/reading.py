@@ -5,7 +5,7 @@ Each event is read on its own, and what is left of a wrong one is looked at too:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +19,10 @@ from connector.mapping.mending import Mended, mended, mended_head
 from connector.mapping.problem import Mistake, Place, Problem
 from connector.mapping.refusals import refusals
 from connector.mapping.review import Checks, Finding, review
+from connector.mapping.roots import reads
 from connector.mapping.syntax import Loc, Node, key_place, place_of, plain
 from connector.mapping.values import NOTHING, shown
+from connector.mapping.walk import expressions
 
 MOST_PROBLEMS = 100
 """Mistakes told of one document: nobody reads more before mending the first."""
@@ -101,21 +103,19 @@ class _Report:
 
     def empty_values(self) -> None:
         """A key with nothing behind it was begun and not finished, whatever pydantic makes of it."""
-        for node in self._empty(self._root):
-            problem = Problem(self._file, node.line, node.column, NOTHING.what, NOTHING.remedy)
-            self._found.setdefault((node.line, node.column), problem)
-
-    def _empty(self, node: Node) -> Iterator[Node]:
-        match node.value:
-            case None:
-                yield node
-            case dict() as mapping:
-                for key, child in mapping.items():
-                    if key != "examples" and node.keys[key] not in self._found:
-                        yield from self._empty(child)
-            case list() as listed:
-                for child in listed:
-                    yield from self._empty(child)
+        waiting = [self._root]
+        while waiting:
+            node = waiting.pop()
+            value = node.value
+            if value is None:
+                problem = Problem(self._file, node.line, node.column, NOTHING.what, NOTHING.remedy)
+                self._found.setdefault((node.line, node.column), problem)
+            elif type(value) is dict:
+                waiting += [
+                    child for key, child in value.items() if key != "examples" and node.keys[key] not in self._found
+                ]
+            elif type(value) is list:
+                waiting += value
 
 
 def _head(document: Mapping[str, Any], report: _Report) -> Head | None:
@@ -161,10 +161,13 @@ class _Reading:
             self.read.switches.append(SwitchAt(model, self.report.place(self.base)))
         elif self.head is not None:
             whole = completed(model, self.head)
-            for found in review(whole, DIALECTS[self.head.source], self.checks):
-                self._add(found, model)
+            found = expressions(whole)
+            rule = reads(whole, found)
+            for finding in review(whole, DIALECTS[self.head.source], self.checks, found, rule):
+                self._add(finding, model)
             places = tuple(self.report.place((*self.base, "examples", number)) for number in range(len(model.examples)))
-            self.read.entries.append(compile_entry(whole, self.head.source, self.report.place(self.base), places))
+            place = self.report.place(self.base)
+            self.read.entries.append(compile_entry(whole, self.head.source, place, places, rule))
 
     def _review_rest(self, rest: Mended | None) -> None:
         """The findings about what the author wrote, in an event that is wrong elsewhere."""
@@ -174,9 +177,11 @@ class _Reading:
             model = Event.model_validate(rest.event)
         except ValidationError:
             return
-        for found in review(completed(model, self.head), DIALECTS[self.head.source], self.checks):
-            if found.loc and rest.is_original(found.loc):
-                self._add(found, model)
+        whole = completed(model, self.head)
+        found = expressions(whole)
+        for finding in review(whole, DIALECTS[self.head.source], self.checks, found, reads(whole, found)):
+            if finding.loc and rest.is_original(finding.loc):
+                self._add(finding, model)
 
     def _add(self, found: Finding, event: Event) -> None:
         loc = (*self._origin(found.loc, event), *found.loc)

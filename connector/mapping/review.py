@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from connector.mapping.context import METADATA_KEYS
@@ -15,11 +15,11 @@ from connector.mapping.forms import Date, Image, Link, Money, Text, Value
 from connector.mapping.keys import mistake_in_key
 from connector.mapping.metadata import DATE_ENDING, MetadataType, key_type
 from connector.mapping.problem import Mistake, did_you_mean
-from connector.mapping.roots import BEFORE, EXTRA_ROOTS, RECEIVED_AT, circular
+from connector.mapping.roots import BEFORE, EXTRA_ROOTS, RECEIVED_AT, Reads, circular
 from connector.mapping.syntax import Loc
 from connector.mapping.text import MAX_TEXT, is_url
 from connector.mapping.values import Constant, Form, Lookup, Template, items
-from connector.mapping.walk import expressions
+from connector.mapping.walk import Found
 
 MAX_KEYS = 20
 """No workspace keeps more metadata keys of an event."""
@@ -45,10 +45,12 @@ class Checks:
     thorough: bool = False
 
 
-def review(event: Event, dialect: Dialect, checks: Checks) -> Iterator[Finding]:
-    """Everything wrong with the completed `event`, given how its source writes."""
-    for look in (_trigger, _name, _contact, _reads, _vars, _keys, _types, _constants, _examples):
+def review(event: Event, dialect: Dialect, checks: Checks, found: Sequence[Found], rule: Reads) -> Iterator[Finding]:
+    """Everything wrong with the completed `event`, given how its source writes, its expressions and what they read."""
+    for look in (_trigger, _name, _contact, _keys, _types, _constants, _examples):
         yield from look(event, dialect)
+    yield from _reads(found, event, dialect)
+    yield from _vars(event, rule)
     yield from _too_many_keys(event, checks.metadata_keys)
     if checks.thorough:
         yield from _english(event)
@@ -96,8 +98,8 @@ def _contact(event: Event, dialect: Dialect) -> Iterator[Finding]:
         yield Finding((), mistake)
 
 
-def _reads(event: Event, dialect: Dialect) -> Iterator[Finding]:
-    for loc, expression in expressions(event):
+def _reads(found: Sequence[Found], event: Event, dialect: Dialect) -> Iterator[Finding]:
+    for loc, expression in found:
         for names in expression.reads:
             if mistake := _misread(names, event, dialect):
                 yield Finding(loc, mistake)
@@ -135,12 +137,12 @@ def _unknown_root(first: str, rest: list[str], dialect: Dialect) -> Mistake:
     return Mistake(what, f"write `{dialect.within}.{path}`{text}")
 
 
-def _vars(event: Event, _dialect: Dialect) -> Iterator[Finding]:
+def _vars(event: Event, rule: Reads) -> Iterator[Finding]:
     for name in event.vars:
         if not name.isidentifier() or not name.isascii():
             mistake = Mistake(f"`{name}` is no name for a value", "use letters, digits and _")
             yield Finding(("vars", name), mistake, at_key=True)
-    if (circle := circular(event)) is not None:
+    if (circle := circular(rule)) is not None:
         yield Finding(("vars", circle), Mistake(f"`vars.{circle}` is made of itself", "take the circle apart"))
 
 

@@ -6,16 +6,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from connector.mapping.document import Event
-from connector.mapping.values import Lookup
-from connector.mapping.walk import expressions, written
+from connector.mapping.walk import Found, expressions
 
 VARS = "vars"
 BEFORE = "before"
 RECEIVED_AT = "received_at"
 EXTRA_ROOTS = (VARS, BEFORE, RECEIVED_AT)
 """What expressions see beside the payload's own keys."""
+
+_EXTRA = frozenset(EXTRA_ROOTS)
+
+
+Names: TypeAlias = tuple[str, ...]
+"""What an expression follows from the top: ("vars", "amount"); () where it takes the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +33,44 @@ class Needs:
     any: bool
 
 
-def needs(event: Event) -> Needs:
-    """What the expressions of `event` look at, directly or by way of a var."""
-    reads = {names for key, value in written(event) if key != VARS for names in _reads(value)}
-    ordered = list(_ordered(event.vars, _named(reads, event.vars)))
-    for name in ordered:
-        reads |= _reads(event.vars[name])
-    used = {names[0] for names in reads if names} & set(EXTRA_ROOTS) | (set(EXTRA_ROOTS) if () in reads else set())
-    return Needs(tuple(ordered), BEFORE in used, bool(used))
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What the expressions of a rule look at: those of its `vars` by name, and all others."""
+
+    own: frozenset[Names]
+    vars: Mapping[str, frozenset[Names]]
 
 
-def circular(event: Event) -> str | None:
+def reads(event: Event, found: Iterable[Found] | None = None) -> Reads:
+    """What `event` looks at; `found` are its expressions, where they are known already."""
+    own: set[Names] = set()
+    of_vars: dict[str, set[Names]] = {name: set() for name in event.vars}
+    for path, expression in expressions(event) if found is None else found:
+        (of_vars[str(path[1])] if path[0] == VARS else own).update(expression.reads)
+    return Reads(frozenset(own), {name: frozenset(names) for name, names in of_vars.items()})
+
+
+def needs(rule: Reads) -> Needs:
+    """What the expressions of a rule look at, directly or by way of a var."""
+    ordered = tuple(_ordered(rule.vars, _named(rule.own, rule.vars))) if rule.vars else ()
+    every = rule.own.union(*(rule.vars[name] for name in ordered))
+    used = {names[0] for names in every if names} & _EXTRA | (_EXTRA if () in every else set())
+    return Needs(ordered, BEFORE in used, bool(used))
+
+
+def circular(rule: Reads) -> str | None:
     """A var that is made of itself, on whatever way."""
-    return next((name for name in event.vars if name in _reachable(event.vars, name)), None)
+    return next((name for name in rule.vars if name in _reachable(rule.vars, name)), None)
 
 
-def _ordered(variables: Mapping[str, Lookup], wanted: Iterable[str]) -> Iterator[str]:
+def _ordered(variables: Mapping[str, frozenset[Names]], wanted: Iterable[str]) -> Iterator[str]:
     """`wanted` and all they are made of, depth first; a circle is cut where it closes."""
     seen: set[str] = set()
 
     def visit(name: str) -> Iterator[str]:
         if name not in seen:
             seen.add(name)
-            for below in _named(_reads(variables[name]), variables):
+            for below in _named(variables[name], variables):
                 yield from visit(below)
             yield name
 
@@ -57,24 +78,20 @@ def _ordered(variables: Mapping[str, Lookup], wanted: Iterable[str]) -> Iterator
         yield from visit(name)
 
 
-def _reachable(variables: Mapping[str, Lookup], start: str) -> set[str]:
+def _reachable(variables: Mapping[str, frozenset[Names]], start: str) -> set[str]:
     found: set[str] = set()
-    waiting = _named(_reads(variables[start]), variables)
+    waiting = _named(variables[start], variables)
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += _named(_reads(variables[name]), variables)
+            waiting += _named(variables[name], variables)
     return found
 
 
-def _reads(value: object) -> set[tuple[str, ...]]:
-    return {names for _path, expression in expressions(value) for names in expression.reads}
-
-
-def _named(reads: Iterable[tuple[str, ...]], variables: Mapping[str, Lookup]) -> list[str]:
-    """The vars among `reads`, all where they or everything is taken whole; in the order they are written."""
-    reads = set(reads)
-    if () in reads or (VARS,) in reads:
+def _named(looked_at: frozenset[Names], variables: Iterable[str]) -> list[str]:
+    """The vars among what is looked at, all where they or everything is taken whole; in the order they are written."""
+    if () in looked_at or (VARS,) in looked_at:
         return list(variables)
-    return [name for name in variables if any(names[:2] == (VARS, name) for names in reads)]
+    wanted = {names[1] for names in looked_at if len(names) > 1 and names[0] == VARS}
+    return [name for name in variables if name in wanted]

@@ -20,10 +20,15 @@ Loc: TypeAlias = Sequence[str | int]
 """The way to a value: keys and indexes. Words in angle brackets name a form, not a key, and are passed over."""
 
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})(?P<fraction>(?:\.[0-9]{0,17})?(?:[eE][-+]?[0-9]{1,2})?)")
+_NUMBER_BEGINS = frozenset("+-0123456789")
 _WORDS: dict[str, Scalar] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
+
+
+NO_KEYS: dict[str, tuple[int, int]] = {}
+"""The keys of what is no mapping: one for all, as a file has tens of thousands of such."""
 
 
 @dataclass(slots=True, eq=False)
@@ -38,13 +43,15 @@ class Node:
     column: int
     value: Scalar | list[Node] | dict[str, Node]
     verbatim: bool = False
-    keys: dict[str, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[str, tuple[int, int]] = field(default_factory=lambda: NO_KEYS)
 
 
 def core(word: str) -> Scalar:
     """A plain (unquoted) word as YAML 1.2's core schema reads it."""
     if word in _WORDS:
         return _WORDS[word]
+    if word[0] not in _NUMBER_BEGINS:
+        return word
     if (number := _NUMBER.fullmatch(word)) is None:
         return word
     return float(word) if number["fraction"] else int(word)
@@ -52,13 +59,12 @@ def core(word: str) -> Scalar:
 
 def plain(node: Node) -> Json:
     """The bare value, without places."""
-    match node.value:
-        case dict() as mapping:
-            return {key: plain(value) for key, value in mapping.items()}
-        case list() as items:
-            return [plain(item) for item in items]
-        case scalar:
-            return scalar
+    value = node.value
+    if type(value) is dict:
+        return {key: plain(child) for key, child in value.items()}
+    if type(value) is list:
+        return [plain(item) for item in value]
+    return value
 
 
 def follow(root: Node, loc: Loc) -> Node:

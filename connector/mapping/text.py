@@ -19,8 +19,15 @@ _WHOLE = 1e15
 _VIRAMA = 9
 _JOINER = "\u200d"
 _EXTENDING = re.compile(
-    "[\u200c\u200d\uff9e\uff9f\u1160-\u11ff\ud7b0-\ud7fb\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
+    "[\u0e33\u0eb3\u200c\u200d\uff9e\uff9f\u1160-\u11ff\ud7b0-\ud7fb\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
 )
+"""What is no mark by its category and belongs to the letter before it all the same, such as Thai's and Lao's am."""
+_BEGINNING = re.compile(
+    "[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e\U000110bd\U000110cd\U000111c2\U000111c3\U0001193f\U00011941]"
+)
+"""What belongs to the letter behind it, such as Arabic's sign of a number."""
+_HANGUL_BEGINNING = re.compile("[\u1100-\u115f\ua960-\ua97c]")
+_HANGUL = re.compile("[\u1100-\u11ff\ua960-\ua97c\uac00-\ud7fb]")
 _FLAG_LETTERS = re.compile("[\U0001f1e6-\U0001f1ff]*$")
 _SCHEMES = ("https", "http")
 
@@ -71,10 +78,12 @@ def _belongs_together(text: str, at: int) -> bool:
     """Whether a cut before `text[at]` would take a visible letter apart (https://unicode.org/reports/tr29/)."""
     before, after = text[at - 1], text[at]
     if after.isascii():
-        return before == "\r" and after == "\n"
+        return (before == "\r" and after == "\n") or (_BEGINNING.match(before) is not None and after.isprintable())
     if unicodedata.category(after).startswith("M") or _EXTENDING.match(after):
         return True
-    if before == _JOINER or unicodedata.combining(before) == _VIRAMA:
+    if before == _JOINER or unicodedata.combining(before) == _VIRAMA or _BEGINNING.match(before):
+        return True
+    if _HANGUL_BEGINNING.match(before) and _HANGUL.match(after):
         return True
     return bool(_FLAG_LETTERS.match(after)) and _odd_flag_letters(text[:at])
 

@@ -11,7 +11,6 @@ from connector.mapping.closures import EVALUATION_ERRORS, is_false
 from connector.mapping.context import Context, Json, Names, Options
 from connector.mapping.dates import EARLIEST_EVENT
 from connector.mapping.entry import Entry
-from connector.mapping.event_name import derive_name
 from connector.mapping.functions import previous_attributes
 from connector.mapping.lookup import why
 from connector.mapping.roots import BEFORE, RECEIVED_AT, VARS
@@ -105,7 +104,7 @@ def _holds(entry: Entry, root: Root, context: Context) -> bool:
 
 def _derived(entry: Entry, root: Root, context: Context) -> str | None:
     said = entry.derive(root, context) if entry.derive else None
-    name = derive_name(said) if said else None
+    name = entry.make_name(said) if said else None
     if name is None:
         context.note("name", "no event name can be made of what the payload says")
     return name

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from jmespath.exceptions import JMESPathError, LexerError, ParseError
@@ -28,6 +29,11 @@ _DASHED = re.compile(r"\w+(?:-\w+)+")
 _NOT = re.compile(r"!(?!=)")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_NUMBERS = re.compile(
+    r"(?:.*_)?(amount|quantity|count|created|subtotal|received_at)(?:_(?:paid|due|remaining|refunded|total))?"
+)
+"""Names of fields that hold numbers in every payload of Stripe's and Segment's."""
+_PATH = ("unquoted_identifier", "dot")
 _WORDS = {"and": "&&", "or": "||", "not": "!", "is": "==", "eq": "=="}
 _CHARACTERS = {
     "=": "compare with `==`",
@@ -54,6 +60,8 @@ class _Word:
     start: int
     before: str
     after: str
+    compared: str = ""
+    """The name at the end of the path that it is compared with."""
 
     @property
     def stands_alone(self) -> bool:
@@ -146,7 +154,21 @@ def _words(text: str) -> Iterator[_Word]:
     for at, token in enumerate(tokens):
         before = tokens[at - 1]["type"] if at else "start"
         after = tokens[at + 1]["type"] if at + 1 < len(tokens) else "eof"
-        yield _Word(token["type"], token["value"], token["start"], before, after)
+        yield _Word(token["type"], token["value"], token["start"], before, after, _compared(tokens, at))
+
+
+def _compared(tokens: Sequence[Any], at: int) -> str:
+    """The last name of the path on the other side of a comparison."""
+    if at > 1 and tokens[at - 1]["type"] in _COMPARATORS:
+        return _name(tokens[at - 2])
+    if at + 2 < len(tokens) and tokens[at + 1]["type"] in _COMPARATORS:
+        path = takewhile(lambda token: token["type"] in _PATH, tokens[at + 2 :])
+        return next((name for token in reversed(list(path)) if (name := _name(token))), "")
+    return ""
+
+
+def _name(token: Any) -> str:  # noqa: ANN401 - jmespath's own
+    return str(token["value"]) if token["type"] == "unquoted_identifier" else ""
 
 
 def _bare_constant(word: _Word, _text: str) -> Mistake | None:
@@ -189,10 +211,19 @@ def _text_for_number(word: _Word, _text: str) -> Mistake | None:
     return None
 
 
+def _text_for_amount(word: _Word, _text: str) -> Mistake | None:
+    if word.kind != "literal" or not isinstance(word.value, str) or not _NUMBERS.fullmatch(word.compared):
+        return None
+    what = f"`{word.compared}` is a number, and '{word.value}' is text: the two never compare"
+    number = word.value if _NUMBER.fullmatch(word.value) else "0"
+    return Mistake(what, f"put a number between backticks: `{number}`", word.start)
+
+
 _LOOKS: tuple[Callable[[_Word, str], Mistake | None], ...] = (
     _bare_constant,
     _bare_number,
     _quoted_name,
     _text_between_backticks,
     _text_for_number,
+    _text_for_amount,
 )

@@ -86,7 +86,7 @@ def shown(value: object) -> str:
 ExpressionText: TypeAlias = Annotated[
     Expression,
     PlainValidator(_compiled(compile_expression)),
-    WithJsonSchema({"type": "string", "title": "Expression", "description": "A JMESPath expression."}),
+    WithJsonSchema({"type": "string", "format": "jmespath", "description": "A JMESPath expression."}),
 ]
 _TemplateField: TypeAlias = Annotated[
     TemplateText,

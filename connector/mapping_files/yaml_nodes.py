@@ -8,13 +8,14 @@ refused.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 from connector.mapping.problem import Problem
-from connector.mapping.syntax import Node, Scalar, core
+from connector.mapping.syntax import NO_KEYS, Node, Scalar, core
 
 MAX_FILE = 256 * 1024
 MAX_DEPTH = 32
@@ -24,6 +25,7 @@ MOST_PROBLEMS = 100
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAB_INDENT = re.compile(r"^ *\t", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_QUOTES = frozenset({"'", '"'})
 _QUOTE = "put the whole value in double quotes"
 _REMEDIES = (
     ("cannot start any token", f"a value cannot begin with this letter: {_QUOTE}"),
@@ -49,9 +51,11 @@ def read_nodes(file: str, body: bytes) -> tuple[list[Node], list[Problem]]:
 
 @dataclass(slots=True)
 class _Open:
-    """A mapping or list that is being read; `key` is the one whose value comes next."""
+    """A mapping or list that is being read: one of `values` and `items`. `key` is the one whose value comes next."""
 
     node: Node
+    values: dict[str, Node] | None = None
+    items: list[Node] | None = None
     key: str | None = None
 
 
@@ -89,10 +93,11 @@ class _Reader:
 
     def read(self, text: str) -> None:
         """Builds the documents of `text`."""
-        loader = _Loader(text)
+        handlers = self._handlers()
         try:
-            while loader.check_event():
-                self._take(loader.get_event())
+            for event in yaml.parse(text, Loader=_Loader):
+                if (handle := handlers.get(type(event))) is not None:
+                    handle(event)
         except yaml.MarkedYAMLError as error:
             what = " ".join(part for part in (error.context, error.problem) if part)
             remedy = next((remedy for said, remedy in _REMEDIES if said in what), "look at quotes and indent here")
@@ -102,58 +107,73 @@ class _Reader:
             top = self._open[-1].node
             self._add(top.line, top.column, f"nested more than {MAX_DEPTH} deep", "write it flatter")
 
-    def _take(self, event: yaml.Event) -> None:
-        match event:
-            case yaml.ScalarEvent():
-                self._scalar(event)
-            case yaml.MappingStartEvent():
-                self._begin(event, {})
-            case yaml.SequenceStartEvent():
-                self._begin(event, [])
-            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                self._open.pop()
-            case yaml.DocumentEndEvent():
-                self.roots += [self._root] if self._root and not self._spoilt else []
-                self._root, self._spoilt = None, False
-            case yaml.AliasEvent():
-                self._refuse(
-                    event, f"an alias, `*{event.anchor}`", f"repeat the value; if it is an expression, {_QUOTE}"
-                )
-                self._put(_node(event, None))
+    def _handlers(self) -> dict[type[yaml.Event], Callable[[Any], None]]:
+        """What is done with each of the parser's events; a look-up, as a file has thousands of them."""
+        return {
+            yaml.ScalarEvent: self._scalar,
+            yaml.MappingStartEvent: self._begin_mapping,
+            yaml.SequenceStartEvent: self._begin_sequence,
+            yaml.MappingEndEvent: self._end,
+            yaml.SequenceEndEvent: self._end,
+            yaml.DocumentEndEvent: self._end_document,
+            yaml.AliasEvent: self._alias,
+        }
+
+    def _begin_mapping(self, event: yaml.MappingStartEvent) -> None:
+        values: dict[str, Node] = {}
+        self._begin(event, _Open(_node(event, values, keys={}), values=values))
+
+    def _begin_sequence(self, event: yaml.SequenceStartEvent) -> None:
+        items: list[Node] = []
+        self._begin(event, _Open(_node(event, items), items=items))
+
+    def _end(self, _event: yaml.CollectionEndEvent) -> None:
+        self._open.pop()
+
+    def _end_document(self, _event: yaml.DocumentEndEvent) -> None:
+        self.roots += [self._root] if self._root and not self._spoilt else []
+        self._root, self._spoilt = None, False
+
+    def _alias(self, event: yaml.AliasEvent) -> None:
+        self._refuse(event, f"an alias, `*{event.anchor}`", f"repeat the value; if it is an expression, {_QUOTE}")
+        self._put(_node(event, None))
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
-        self._plainly(event)
+        if event.tag is not None or event.anchor is not None:
+            self._plainly(event)
         top = self._open[-1] if self._open else None
-        if top is not None and top.key is None and isinstance(top.node.value, dict):
+        if top is not None and top.key is None and top.values is not None:
             self._key(event, top)
             return
-        quoted = event.style in ("'", '"')
-        node = _node(event, event.value if event.style else core(event.value))
-        end_line, end_column = _spot(event.end_mark)
-        node.verbatim = end_line == node.line and end_column - node.column == len(event.value) + 2 * quoted
-        node.column += quoted and node.verbatim
-        self._put(node)
+        text, style, start, end = event.value, event.style, event.start_mark, event.end_mark
+        assert start is not None
+        assert end is not None
+        line, column = start.line + 1, start.column + 1
+        quoted = style in _QUOTES
+        verbatim = end.line == start.line and end.column - start.column == len(text) + 2 * quoted
+        value = text if style else core(text)
+        self._put(Node(line, column + 1 if quoted and verbatim else column, value, verbatim))
 
     def _key(self, event: yaml.ScalarEvent, top: _Open) -> None:
         """The next key of the mapping on top; a second one of the same name keeps the first one's value."""
-        key, keys = event.value, top.node.keys
+        key, keys, start = event.value, top.node.keys, event.start_mark
         if key in keys:
             remedy = f"take one out; the first is in line {keys[key][0]}"
-            self._add(*_spot(event.start_mark), f"`{key}` is here twice", remedy)
-        keys.setdefault(key, _spot(event.start_mark))
+            self._add(*_spot(start), f"`{key}` is here twice", remedy)
+        else:
+            keys[key] = _spot(start)
         top.key = key
 
-    def _begin(self, event: yaml.CollectionStartEvent, value: dict[str, Node] | list[Node]) -> None:
+    def _begin(self, event: yaml.CollectionStartEvent, opened: _Open) -> None:
         self._plainly(event)
         if len(self._open) >= MAX_DEPTH:
             raise _TooDeep
         top = self._open[-1] if self._open else None
-        if top is not None and top.key is None and isinstance(top.node.value, dict):
+        if top is not None and top.key is None and top.values is not None:
             self._refuse(event, "a key that is no text", f"if it is an expression, {_QUOTE}")
             top.key = f"?{len(top.node.keys)}"
-        node = _node(event, value)
-        self._put(node)
-        self._open.append(_Open(node))
+        self._put(opened.node)
+        self._open.append(opened)
 
     def _put(self, node: Node) -> None:
         """`node` into what is open, or among the documents."""
@@ -161,11 +181,10 @@ class _Reader:
             self._root = node
             return
         top = self._open[-1]
-        if isinstance(top.node.value, list):
-            top.node.value.append(node)
-        elif isinstance(top.node.value, dict):
-            if top.key is not None:
-                top.node.value.setdefault(top.key, node)
+        if top.items is not None:
+            top.items.append(node)
+        elif top.values is not None and top.key is not None:
+            top.values.setdefault(top.key, node)
             top.key = None
 
     def _plainly(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
@@ -187,8 +206,12 @@ class _Reader:
             self.problems.append(Problem(self.file, line, column, what, remedy))
 
 
-def _node(event: yaml.NodeEvent, value: Scalar | list[Node] | dict[str, Node]) -> Node:
-    return Node(*_spot(event.start_mark), value)
+def _node(
+    event: yaml.NodeEvent,
+    value: Scalar | list[Node] | dict[str, Node],
+    keys: dict[str, tuple[int, int]] | None = None,
+) -> Node:
+    return Node(*_spot(event.start_mark), value, keys=NO_KEYS if keys is None else keys)
 
 
 def _spot(mark: Any) -> tuple[int, int]:  # noqa: ANN401 - one of yaml's two mark types, or None

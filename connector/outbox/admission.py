@@ -6,11 +6,11 @@ so what is decided here holds: two processes never give away the last place, or 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from sqlalchemy import Connection, bindparam, update
 
 from connector.database.rows import run_many
@@ -18,7 +18,7 @@ from connector.database.tables import deliveries
 from connector.events import Key, MetadataValue
 from connector.mapping.wire import fits, keep_types, seen_type
 from connector.outbox import alerts, event_names, queue
-from connector.outbox.delivery import Delivery, State, name_key
+from connector.outbox.delivery import Delivery, State, compact, name_key
 from connector.outbox.event_names import ALLOWED, FULL, STOPPED, WARN_AT, EventName
 
 if TYPE_CHECKING:
@@ -56,11 +56,9 @@ class Admission:
 
     def rewrite(self, delivery: Delivery, metadata: Mapping[str, MetadataValue], notes: Sequence[str]) -> Delivery:
         """The delivery with other metadata and more notes; written down with the rest."""
-        changed = replace(delivery, metadata=metadata, notes=(*delivery.notes, *notes))
-        row = {"metadata": changed.metadata, "notes": changed.notes}
-        here = {"the_workspace": self.workspace_id, "the_delivery": delivery.id}
-        self.rewritten.append(here | {name: json.dumps(value, ensure_ascii=False) for name, value in row.items()})
-        return changed
+        row = {"metadata": compact(metadata), "notes": compact([*delivery.notes, *notes])}
+        self.rewritten.append({"the_workspace": self.workspace_id, "the_delivery": delivery.id, **row})
+        return msgspec.structs.replace(delivery, metadata_json=row["metadata"], notes_json=row["notes"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +113,10 @@ def _placed(connection: Connection, door: Admission, name: EventName) -> EventNa
 def _typed(door: Admission, name: EventName, claimed: Claimed) -> Claimed:
     """With what its types allow; what is sent for the first time is frozen as it is sent."""
     delivery = claimed.delivery
-    if fits(delivery.metadata, name.types):
+    metadata = delivery.metadata
+    if fits(metadata, name.types):
         return claimed
-    kept = keep_types(delivery.metadata, name.types)
+    kept = keep_types(metadata, name.types)
     new = {
         key.casefold(): seen_type(key, value)
         for key, value in kept.metadata.items()
@@ -132,7 +131,7 @@ def _typed(door: Admission, name: EventName, claimed: Claimed) -> Claimed:
         words = f"{key!r} of {name.name!r} is {is_} now and was first sent as {was}: it is left out, or sent as {was}"
         door.opened.append((DRIFT, f"{name.name}{_TELL_APART}{key}", words))
     notes = [f"{key}: {is_}, and this name was first sent with {was}" for key, (is_, was) in kept.drifted.items()]
-    return replace(claimed, delivery=door.rewrite(delivery, kept.metadata, notes))
+    return msgspec.structs.replace(claimed, delivery=door.rewrite(delivery, kept.metadata, notes))
 
 
 _REWRITE = (

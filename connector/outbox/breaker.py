@@ -6,7 +6,7 @@
                                          at most 5 min
 
 There is one for each workspace and one for each of Intercom's regions. Where they are stored and what waits for them
-is the lane's; the fields are plain columns.
+is `lanes`' and `regions`'; the fields are plain columns.
 """
 
 from __future__ import annotations
@@ -36,8 +36,15 @@ class Breaker:
         """How many of `calls` may go: all, one as a probe, or none."""
         if self.opened == 0:
             return calls
-        shut = self.until is not None and now_ms < self.until <= now_ms + LONGEST_MS  # later: the clock was set back
-        return 0 if shut else min(calls, 1)
+        return 0 if self.next_at(now_ms) > now_ms else min(calls, 1)
+
+    def next_at(self, now_ms: int) -> int:
+        """The earliest time at which a call may go."""
+        if (
+            self.opened and self.until is not None and self.until <= now_ms + LONGEST_MS
+        ):  # later than that, the clock was set back
+            return max(now_ms, self.until)
+        return now_ms
 
     def probing(self, now_ms: int) -> Breaker:
         """The breaker once an admitted call has gone out: while it is open, that one is the probe."""
@@ -46,15 +53,19 @@ class Breaker:
     def after(self, outcome: Outcome, now_ms: int) -> Breaker:
         """The breaker after an outcome. Any answer that makes sense closes it: the far side is there."""
         if not outcome.trouble:
-            return Breaker()
+            return CLOSED
         if self.opened == 0:
             failed = replace(self, failures=self.failures + 1)
-            return failed if failed.failures < FAILURES else _open(failed, now_ms)
+            return failed if failed.failures < FAILURES else opened_again(failed, now_ms)
         if self.failures:
             return self  # it had gone out before the breaker opened
-        return _open(self, now_ms)
+        return opened_again(self, now_ms)
 
 
-def _open(breaker: Breaker, now_ms: int) -> Breaker:
+def opened_again(breaker: Breaker, now_ms: int) -> Breaker:
+    """Open, and for twice as long as the last time."""
     longer = min(LONGEST_MS, SHORTEST_MS << min(breaker.opened, 16))
     return Breaker(failures=FAILURES, opened=breaker.opened + 1, until=now_ms + longer)
+
+
+CLOSED = Breaker()

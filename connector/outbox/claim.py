@@ -1,25 +1,30 @@
-"""Claiming work: from each lane that is due as many deliveries as its budget, its breaker and our room admit.
+"""Claiming work: from each lane that is due as many deliveries as its budget, breaker and region and our room admit.
 
 Pace comes before the claim: what is claimed may be sent at once. A claimed row is leased: its `due` is the end of the
-lease, so that what a dead process held falls due again by itself, and its `lease_id` fences a late answer out.  [SQL]
+lease, so that what a dead process held falls due again by itself, and its `lease_id` fences a late answer out. The
+first half of that is the process's own, by which the others find what a dead one has left.  [SQL]
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Integer, RowMapping, bindparam, case, or_, select, update
+import msgspec
+from sqlalchemy import BigInteger, Connection, Integer, Select, bindparam, case, or_, select, update
 
+from connector.database.rows import AnyRow, ByKeys
 from connector.database.tables import deliveries, queue, received_events
-from connector.events import Key
-from connector.outbox import admission, lanes
+from connector.events import Key, Priority
+from connector.outbox import admission, gate, lanes, regions
 from connector.outbox import queue as queue_sql
-from connector.outbox.admission import Opened
-from connector.outbox.delivery import Delivery, State, from_row
+from connector.outbox.admission import Admitted, Opened
+from connector.outbox.delivery import COLUMNS, Delivery, State, from_values
 from connector.outbox.lanes import Lane
 from connector.outbox.queue import LEASE_MS
+from connector.outbox.regions import Region
 from connector.outbox.retry import CLAIMS_TOGETHER, History, quarantined, runs_alone
 
 LEFT_TO_START_MS = 25_000
@@ -27,8 +32,7 @@ LEFT_TO_START_MS = 25_000
 LANES_AT_ONCE = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True):
     """A delivery that is this process's to try until `lease_until`; `number` is that of the try."""
 
     delivery: Delivery
@@ -38,6 +42,10 @@ class Claimed:
     history: History
     received_at: int
     due: int
+    region: str
+    occurred_at: int | None = None
+    """By its sender's time, in Unix seconds."""
+    released_at: int | None = None
 
     @property
     def suspect(self) -> bool:
@@ -52,67 +60,98 @@ def claim(
     now: int,
     room: int,
     suspects: bool = True,
+    held: Mapping[int, int] | None = None,
+    max_age_ms: int | None = None,
     opened: list[Opened] | None = None,
 ) -> list[Claimed]:
     """Up to `room` deliveries to try now, fairly from all lanes that are due; without `suspects`, none of those.
 
-    Alerts that this opens are put into `opened`.
+    `held` (by workspace) are those that the process has already. With it no workspace gets more than an even share of
+    all there is room for, and one share is left for the next that comes: whose calls hang cannot take everybody's room.
+    What may not go out (`gate`, `admission`) is held instead; alerts that this opens are put into `opened`.
     """
     opened = [] if opened is None else opened
     claimed: list[Claimed] = []
     due = lanes.due(connection, holder=holder, now=now, limit=min(LANES_AT_ONCE, room))
+    troubled = _troubled_regions(connection, due)
+    rooms = _rooms(due, room, held)
     for place, lane in enumerate(due):
         share = (room - len(claimed)) // (len(due) - place)  # of what those before it have left over
-        claimed += _claim_from(connection, lane, holder=holder, now=now, room=share, suspects=suspects, opened=opened)
-        suspects = suspects and not any(each.suspect for each in claimed)
+        share = min(share, rooms.get(lane.workspace_id, room))
+        region = troubled.get(lane.region) or Region(lane.region)
+        let_through = _claim_from(
+            connection, lane, region, holder=holder, now=now, room=share, suspects=suspects, max_age_ms=max_age_ms
+        )
+        found = let_through.claimed
+        opened += let_through.opened
+        if lane.region in troubled:
+            troubled[lane.region] = region.sent(len(found), now)
+        claimed += found
+        suspects = suspects and not any(each.suspect for each in found)
+    for region in troubled.values():
+        regions.save(connection, region)
     return claimed
 
 
+def _troubled_regions(connection: Connection, due: Iterable[Lane]) -> dict[str, Region]:
+    """Those of these lanes' regions that hold somebody back; no other process changes them meanwhile."""
+    names = {lane.region for lane in due}
+    found = sorted(name for name, region in regions.all_known(connection).items() if region.troubled and name in names)
+    return {name: regions.locked(connection, name) for name in found}
+
+
+def _rooms(due: Sequence[Lane], room: int, held: Mapping[int, int] | None) -> dict[int, int]:
+    """How many more each workspace may have."""
+    if held is None:
+        return {}
+    workspaces = held.keys() | {lane.workspace_id for lane in due}
+    even = max(1, (room + sum(held.values())) // (len(workspaces) + 1))
+    return {each: max(0, even - held.get(each, 0)) for each in workspaces}
+
+
 def _claim_from(
-    connection: Connection, lane: Lane, *, holder: Key, now: int, room: int, suspects: bool, opened: list[Opened]
-) -> list[Claimed]:
-    admitted = lane.breaker.admits(min(room, lane.budget.available(now)), now)
+    connection: Connection,
+    lane: Lane,
+    region: Region,
+    *,
+    holder: Key,
+    now: int,
+    room: int,
+    suspects: bool,
+    max_age_ms: int | None,
+) -> Admitted:
+    admitted = region.admits(lane.breaker.admits(min(room, lane.budget.available(now)), now), now)
+    lease_id, until = holder[:8] + secrets.token_bytes(8), now + LEASE_MS
     rows = _due_rows(connection, lane.workspace_id, now, admitted, suspects=suspects) if admitted else []
-    rows = _alone(_without_killers(connection, rows, now))
-    lease_id, until = secrets.token_bytes(16), now + LEASE_MS
-    let_through = admission.admit(
-        connection, lane.workspace_id, [_claimed(row, lease_id, until, now) for row in rows], now=now
-    )
-    claimed = let_through.claimed
-    opened += let_through.opened
-    ids = [(lane.workspace_id, each.delivery.id) for each in claimed]
-    queue_sql.note_interrupted(connection, [_id(row) for row in rows if row["claims"] and _id(row) in ids])
-    _lease(connection, ids, lease_id, until, now)
-    budget = lane.budget.spend(len(claimed), now)
-    breaker = lane.breaker.probing(now) if claimed else lane.breaker
-    lane = replace(lane, budget=budget, breaker=breaker, next_due=_next(connection, replace(lane, budget=budget), now))
-    lanes.serve(connection, lane, holder=holder if claimed else None, now=now)
-    return list(claimed)
+    found = [_claimed(row, lease_id, until, now, lane.region) for row in rows]
+    found = gate.hold_back(connection, lane.workspace_id, found, now=now, max_age_ms=max_age_ms)
+    found = _alone(_without_killers(connection, found, now))
+    let_through = admission.admit(connection, lane.workspace_id, found, now=now)
+    found = list(let_through.claimed)
+    queue_sql.note_interrupted(connection, [_id(each) for each in found if each.history.claims])
+    ids = [each.delivery.id for each in found]
+    _LEASE.run(connection, ids, the_workspace=lane.workspace_id, the_lease=lease_id, until=until, at=now)
+    budget = lane.budget.spend(len(found), now)
+    breaker = lane.breaker.probing(now) if found else lane.breaker
+    next_due = _next(connection, replace(lane, budget=budget), region.sent(len(found), now), now)
+    lane = replace(lane, budget=budget, breaker=breaker, next_due=next_due)
+    lanes.serve(connection, lane, holder=holder if found else None, now=now)
+    return let_through
 
 
-def _due_rows(
-    connection: Connection, workspace_id: int, now: int, limit: int, *, suspects: bool
-) -> Sequence[RowMapping]:
+def _due_rows(connection: Connection, workspace_id: int, now: int, limit: int, *, suspects: bool) -> Sequence[AnyRow]:
     """Live work first; each priority is one walk along the index."""
-    found: list[RowMapping] = []
-    for priority in lanes.Priority:
+    found: list[AnyRow] = []
+    for priority in Priority:
         if len(found) < limit:
             given = {"the_workspace": workspace_id, "of": priority.value, "now": now, "most": limit - len(found)}
-            found += connection.execute(_DUE if suspects else _DUE_WITHOUT_SUSPECTS, given).mappings().all()
+            rows = connection.execute(_DUE if suspects else _DUE_WITHOUT_SUSPECTS, given).all()
+            found += sorted(rows, key=_due_of)
     return found
 
 
-_DELIVERY = [column for column in deliveries.c if column.name != "workspace_id"]
-_DUE = (
-    select(queue, *_DELIVERY, received_events.c.received_at)
-    .join(
-        deliveries,
-        (deliveries.c.workspace_id == queue.c.workspace_id) & (deliveries.c.id == queue.c.delivery_id),
-    )
-    .join(
-        received_events,
-        (received_events.c.workspace_id == queue.c.workspace_id) & (received_events.c.key == deliveries.c.received_key),
-    )
+_PICK = (
+    select(queue)
     .where(
         queue.c.workspace_id == bindparam("the_workspace"),
         queue.c.priority == bindparam("of"),
@@ -120,66 +159,105 @@ _DUE = (
     )
     .order_by(queue.c.due)
     .limit(bindparam("most", type_=Integer))
-    .with_for_update(of=queue, skip_locked=True)  # a lease may end while it is completed
+    .with_for_update(skip_locked=True)  # a lease may end while it is completed
 )
-_DUE_WITHOUT_SUSPECTS = _DUE.where(queue.c.claims < CLAIMS_TOGETHER)
 
 
-def _without_killers(connection: Connection, rows: Sequence[RowMapping], now: int) -> Sequence[RowMapping]:
-    """A row that was claimed again and again without an outcome is not tried once more."""
-    killers = [row for row in rows if quarantined(_history(row, 0))]
-    queue_sql.give_up(connection, [_id(row) for row in killers], State.DEAD, "quarantined", now=now)
-    return [row for row in rows if row not in killers]
-
-
-def _id(row: RowMapping) -> queue_sql.Id:
-    return row["workspace_id"], row["delivery_id"]
-
-
-def _alone(rows: Sequence[RowMapping]) -> Sequence[RowMapping]:
-    """A row that was claimed twice without an outcome may be what kills us: it is tried with no other beside it."""
-    suspects = [row for row in rows if runs_alone(_history(row, 0))]
-    return suspects[:1] or rows
-
-
-def _lease(connection: Connection, ids: Sequence[queue_sql.Id], lease_id: Key, until: int, now: int) -> None:
-    """Hold rows until `until`. What a row that was tried before has waited beyond its time does not count."""
-    waited = case((queue.c.first_attempt_at.is_(None), 0), else_=now - queue.c.due)
-    for here in queue_sql.among(queue, "delivery_id", ids):
-        connection.execute(
-            update(queue)
-            .where(here)
-            .values(
-                lease_id=lease_id,
-                due=until,
-                number=queue.c.number + 1,
-                claims=queue.c.claims + 1,
-                stood_still=queue.c.stood_still + waited,
-                ambiguous=or_(queue.c.ambiguous, queue.c.claims > 0),
-            )
+def _with_their_deliveries(pick: Select[Any]) -> Select[Any]:
+    """Picked first and joined then, so that however the tables grow the queue's index is what is walked."""
+    picked = pick.subquery("picked")
+    return (
+        select(
+            *COLUMNS,
+            picked.c.claims,
+            picked.c.number,
+            picked.c.due,
+            picked.c.attempts,
+            picked.c.first_attempt_at,
+            picked.c.stood_still,
+            picked.c.ambiguous,
+            picked.c.lookups,
+            picked.c.unknowns,
+            picked.c.ladder,
+            received_events.c.received_at,
+            received_events.c.occurred_at,
+            deliveries.c.released_at,
         )
+        .select_from(picked)
+        .join(
+            deliveries,
+            (deliveries.c.workspace_id == picked.c.workspace_id) & (deliveries.c.id == picked.c.delivery_id),
+        )
+        .join(
+            received_events,
+            (received_events.c.workspace_id == picked.c.workspace_id)
+            & (received_events.c.key == deliveries.c.received_key),
+        )
+    )
 
 
-def _next(connection: Connection, lane: Lane, now: int) -> int | None:
+_DUE = _with_their_deliveries(_PICK)
+_DUE_WITHOUT_SUSPECTS = _with_their_deliveries(_PICK.where(queue.c.claims < CLAIMS_TOGETHER))
+# What a row that was tried before has waited beyond its time does not count towards giving up.
+_WAITED = case((queue.c.first_attempt_at.is_(None), 0), else_=bindparam("at", type_=BigInteger) - queue.c.due)
+_LEASE = ByKeys(
+    lambda among: (
+        update(queue)
+        .where(queue.c.workspace_id == bindparam("the_workspace"), among(queue.c.delivery_id))
+        .values(
+            lease_id=bindparam("the_lease"),
+            due=bindparam("until", type_=BigInteger),
+            number=queue.c.number + 1,
+            claims=queue.c.claims + 1,
+            stood_still=queue.c.stood_still + _WAITED,
+            ambiguous=or_(queue.c.ambiguous, queue.c.claims > 0),
+        )
+    )
+)
+
+
+def _due_of(row: AnyRow) -> int:
+    return int(row.due)
+
+
+def _without_killers(connection: Connection, found: Sequence[Claimed], now: int) -> Sequence[Claimed]:
+    """What was claimed again and again without an outcome is not tried once more."""
+    killers = [_id(each) for each in found if quarantined(each.history)]
+    queue_sql.give_up(connection, killers, State.DEAD, "quarantined", now=now)
+    return [each for each in found if not quarantined(each.history)] if killers else found
+
+
+def _id(claimed: Claimed) -> queue_sql.Id:
+    return claimed.delivery.workspace_id, claimed.delivery.id
+
+
+def _alone(found: Sequence[Claimed]) -> list[Claimed]:
+    """What was claimed twice without an outcome may be what kills us: it is tried with no other beside it."""
+    suspects = [each for each in found if each.suspect]
+    return suspects[:1] or list(found)
+
+
+def _next(connection: Connection, lane: Lane, region: Region, now: int) -> int | None:
     due = lanes.earliest(connection, lane.workspace_id)
-    return None if due is None else max(due, min(lane.budget.next_at(now), now + LEASE_MS))
+    return None if due is None else max(due, min(max(lane.budget.next_at(now), region.next_at(now)), now + LEASE_MS))
 
 
-def _claimed(row: RowMapping, lease_id: Key, until: int, now: int) -> Claimed:
-    waited = max(0, now - row["due"]) if row["first_attempt_at"] is not None else 0
-    return Claimed(
-        from_row(row), lease_id, until, row["number"] + 1, _history(row, waited), row["received_at"], row["due"]
+def _claimed(row: AnyRow, lease_id: Key, until: int, now: int, region: str) -> Claimed:
+    delivery, more = from_values(row[:_OWN]), row[_OWN:]
+    claims, number, due, attempts, first_attempt_at, stood_still, ambiguous, lookups, unknowns, ladder, *times = more
+    received_at, occurred_at, released_at = times
+    waited = max(0, now - due) if first_attempt_at is not None else 0
+    history = History(
+        attempts,
+        claims,
+        first_attempt_at,
+        unknowns,
+        lookups,
+        stood_still + waited,
+        bool(ambiguous or claims > 0),  # whoever claimed it before may have sent it
+        ladder,
     )
+    return Claimed(delivery, lease_id, until, number + 1, history, received_at, due, region, occurred_at, released_at)
 
 
-def _history(row: RowMapping, waited: int) -> History:
-    return History(
-        attempts=row["attempts"],
-        claims=row["claims"],
-        first_attempt_ms=row["first_attempt_at"],
-        unknowns=row["unknowns"],
-        lookups=row["lookups"],
-        frozen_ms=row["stood_still"] + waited,
-        ambiguous=row["ambiguous"] or row["claims"] > 0,  # whoever claimed it before may have sent it
-        ladder=row["ladder"],
-    )
+_OWN = len(COLUMNS)

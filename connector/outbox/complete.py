@@ -7,45 +7,24 @@ attempt, and a late 202 still makes the delivery delivered, because Intercom the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, select, update
 
 from connector.contacts import directory
 from connector.contacts.directory import Resolved
-from connector.database.rows import insert_new
+from connector.database.rows import ByKeys, insert_new
 from connector.database.tables import attempts, queue
 from connector.events import Identifier, Key, display
-from connector.intercom.outcome import Answer, Outcome
-from connector.outbox import lanes, seconds, stop
 from connector.outbox import queue as queue_sql
+from connector.outbox import seconds, stop
 from connector.outbox.claim import Claimed
+from connector.outbox.completion import Completion
 from connector.outbox.delivery import Delivery, State, name_key
-from connector.outbox.retry import LADDER_MS, Again, Dead, Done, HoldLane, LookUp, Park, Step, StopName, StopWorkspace
+from connector.outbox.learn import learn
+from connector.outbox.retry import LADDER_MS, Again, Dead, Done, HoldLane, LookUp, Park, StopName, StopWorkspace
 from connector.outbox.seconds import Wish
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """One try and the step after it. `identifier` is the one to use from now on, where a look-up found a better one."""
-
-    claimed: Claimed
-    answer: Answer
-    outcome: Outcome
-    step: Step
-    started_at: int
-    finished_at: int
-    identifier: Identifier | None = None
-    looked_up: Answer | None = None
-    """What the look-up after it was answered, where there was one: it drew on the same budget."""
-    further: tuple[Answer, ...] = ()
-    """What calls to create the contact were answered: the same budget again."""
-    trouble: Outcome | None = None
-    """What kept that look-up from telling who it is: it is then made again."""
-    mode_seen_at: int = 0
-    """When the workspace whose token was used was last changed: a refusal says nothing about a newer token."""
-    manual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +38,13 @@ class Completed:
 def complete(connection: Connection, completions: Sequence[Completion]) -> Sequence[Completed]:
     """Write some completions; one result for each. What is delivered, which is most, is written at once."""
     insert_new(connection, attempts, [_attempt(each, late=False) for each in completions])
-    leased = _leased_rows(connection, completions)
-    delivered = [each for each in completions if isinstance(each.step, Done) and _lease(each.claimed) in leased]
-    _deliver(connection, delivered)
+    delivered = _deliver_what_is_held(connection, completions)
     results = {id(each): _ON_TIME for each in delivered}
-    for each in sorted(completions, key=_stops_others):
-        if id(each) not in results:
-            results[id(each)] = _complete(connection, each, leased.get(_lease(each.claimed)))
-    for workspace_id in sorted({each.claimed.delivery.workspace_id for each in completions}):
-        _learn(connection, [each for each in completions if each.claimed.delivery.workspace_id == workspace_id])
+    others = [each for each in completions if id(each) not in results]
+    leased = _leased_rows(connection, others)
+    for each in sorted(others, key=_stops_others):
+        results[id(each)] = _complete(connection, each, leased.get(_lease(each.claimed)))
+    learn(connection, completions)
     return [results[id(each)] for each in completions]
 
 
@@ -81,6 +58,34 @@ def _stops_others(done: Completion) -> bool:
 
 def _lease(claimed: Claimed) -> tuple[int, Key, Key]:
     return claimed.delivery.workspace_id, claimed.delivery.id, claimed.lease_id
+
+
+def _deliver_what_is_held(connection: Connection, completions: Sequence[Completion]) -> list[Completion]:
+    """Make delivered what was accepted and is still held by its lease; those."""
+    by_lease: dict[tuple[int, Key], dict[Key, Completion]] = {}
+    for each in completions:
+        if isinstance(each.step, Done):
+            workspace_id, delivery_id, lease_id = _lease(each.claimed)
+            by_lease.setdefault((workspace_id, lease_id), {})[delivery_id] = each
+    delivered: list[Completion] = []
+    for (workspace_id, lease_id), batch in sorted(by_lease.items()):
+        held = _TAKE_HELD.rows(connection, sorted(batch), the_workspace=workspace_id, the_lease=lease_id)
+        delivered += [batch[row.delivery_id] for row in held]
+    _deliver(connection, delivered)
+    return delivered
+
+
+_TAKE_HELD = ByKeys(
+    lambda among: (
+        delete(queue)
+        .where(
+            queue.c.workspace_id == bindparam("the_workspace"),
+            among(queue.c.delivery_id),
+            queue.c.lease_id == bindparam("the_lease"),
+        )
+        .returning(queue.c.delivery_id)
+    )
+)
 
 
 def _leased_rows(connection: Connection, completions: Sequence[Completion]) -> dict[tuple[int, Key, Key], RowMapping]:
@@ -238,21 +243,6 @@ def _second_for(connection: Connection, done: Completion, identifier: Identifier
     wish = Wish(delivery.workspace_id, delivery.id, known, name_key(delivery.name), delivery.created_at, latest)
     seconds.release(connection, delivery.workspace_id, [delivery.id])
     return seconds.reserve(connection, [wish])[delivery.id]
-
-
-def _learn(connection: Connection, completions: Sequence[Completion]) -> None:
-    """What one workspace's answers say about its pace and its breaker; and when its lane is next due."""
-    workspace_id = completions[0].claimed.delivery.workspace_id
-    lane = lanes.locked(connection, workspace_id)
-    budget, breaker = lane.budget, lane.breaker
-    for done in completions:
-        budget = budget.learn(done.answer, done.finished_at)
-        for answer in (done.looked_up, *done.further):
-            if answer is not None:
-                budget = budget.spend(1, done.finished_at).learn(answer, done.finished_at)
-        breaker = breaker.after(done.outcome, done.finished_at)
-    lane = replace(lane, budget=budget, breaker=breaker, next_due=lanes.earliest(connection, workspace_id))
-    lanes.save(connection, lane)
 
 
 def _attempt(done: Completion, *, late: bool) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from connector.contacts.creating import Creator
 from connector.intercom import outcome as outcomes
-from connector.intercom.client import IntercomClient, event_body
+from connector.intercom.client import IntercomClient, event_body_around
 from connector.intercom.outcome import Answer, Unauthorized
 from connector.outbox.claim import LEFT_TO_START_MS, Claimed
-from connector.outbox.complete import Completion
+from connector.outbox.completion import Completion
 from connector.outbox.finding import Finder
 from connector.outbox.retry import LookUp, decide
 from connector.workspaces.store import Workspace
@@ -37,7 +37,7 @@ class Courier:
         delivery = claimed.delivery
         if delivery.identifier is None or workspace.token is None:
             return self._untried(claimed, workspace, started)
-        body = event_body(delivery.name, delivery.created_at, delivery.identifier, delivery.metadata)
+        body = event_body_around(delivery.name, delivery.created_at, delivery.identifier, delivery.metadata_json)
         answer = await self.intercom.submit_event(workspace.region, workspace.token, body)
         outcome = outcomes.read(answer, now_ms=self.now())
         step = decide(outcome, claimed.history, now_ms=self.now(), random=self.dice)

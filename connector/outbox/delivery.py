@@ -6,11 +6,14 @@
        │        ▼ │
        │      parked                     Intercom does not know the contact, yet
        │
-       ├──► held ──► due                 its workspace is watching, or its name is not sent: until that is over
+       ├──► held ──► due                 an operator lets it go
        └──► dead, discarded
 
-`waiting`: nobody is known whom it is for. A `held` delivery goes back to `due` when it is released; one that is `due`
-or `parked` becomes `held` when its name is stopped, or has no place among the 120 that Intercom allows. A `dead` or
+    due ──► held                         too old to be sent unasked, its workspace tries others, or its name is stopped
+    parked ──► held                      its name is stopped
+    waiting, held, parked ──► dead       nothing happened until what is old is pruned
+
+`waiting`: nobody is known whom it is for. A `held` delivery goes back to `due` when it is released. A `dead` or
 `discarded` one does when it is replayed and a try of it may have arrived; if none can have, it is forgotten, and its
 event mapped again. "In flight" is no state: it is a live lease in the queue.
 """
@@ -19,12 +22,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import msgspec
 from sqlalchemy import RowMapping
 
+from connector.database.tables import deliveries
 from connector.events import Identifier, IdentifierKind, IntercomEvent, Key, MetadataValue, digest, display
 
 
@@ -56,9 +60,11 @@ AFTER: Mapping[State, tuple[State, ...]] = {
 """Which states may follow; a late answer can still make any of them delivered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One row of `deliveries`. `created_at` is Unix seconds; the other times are milliseconds."""
+class Delivery(msgspec.Struct, frozen=True):
+    """One row of `deliveries`. `created_at` is Unix seconds; the other times are milliseconds.
+
+    What is JSON in the row stays text until somebody asks: most deliveries go out without a look into it.
+    """
 
     workspace_id: int
     id: Key
@@ -68,15 +74,32 @@ class Delivery:
     generation: int
     name: str
     created_at: int
-    contact: tuple[Identifier, ...]
+    contact_json: str
     identifier: Identifier | None
-    metadata: Mapping[str, MetadataValue]
-    notes: tuple[str, ...]
+    metadata_json: str
+    """As it goes on the wire."""
+    notes_json: str
     state: State
     reason: str | None
     mapped_at: int
     updated_at: int
     delivered_at: int | None
+
+    @property
+    def contact(self) -> tuple[Identifier, ...]:
+        """Every way to name its person that the mapping found, most trusted first."""
+        return tuple(Identifier(IdentifierKind(kind), value) for kind, value in json.loads(self.contact_json))
+
+    @property
+    def metadata(self) -> Mapping[str, MetadataValue]:
+        """In the order of sending."""
+        found: Mapping[str, MetadataValue] = json.loads(self.metadata_json)
+        return found
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the mapping left out or corrected."""
+        return tuple(json.loads(self.notes_json))
 
 
 def delivery_id(received: Key, mapping_id: str, generation: int) -> Key:
@@ -94,6 +117,10 @@ def name_key(name: str) -> Key:
     return digest(name.casefold().replace(".", "-").replace("$", "-"))
 
 
+compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+"""JSON as it is stored, and as metadata goes on the wire."""
+
+
 def as_row(
     event: IntercomEvent, *, workspace_id: int, received: Key, digest_of_catalogue: str, now: int
 ) -> dict[str, Any]:
@@ -108,11 +135,11 @@ def as_row(
         "once_key": once_key(event),
         "name": display(event.name),
         "created_at": event.created_at,
-        "contact": json.dumps([[identifier.kind.value, identifier.value] for identifier in event.contact]),
+        "contact": compact([[identifier.kind.value, identifier.value] for identifier in event.contact]),
         "identifier_kind": None,
         "identifier_value": None,
-        "metadata": json.dumps(event.metadata, ensure_ascii=False),
-        "notes": json.dumps(event.notes, ensure_ascii=False),
+        "metadata": compact(event.metadata),
+        "notes": compact(event.notes),
         "state": State.WAITING.value,
         "reason": None,
         "mapped_at": now,
@@ -121,29 +148,41 @@ def as_row(
     }
 
 
+COLUMNS = (
+    deliveries.c.workspace_id,
+    deliveries.c.id,
+    deliveries.c.received_key,
+    deliveries.c.mapping_id,
+    deliveries.c.mapping_digest,
+    deliveries.c.generation,
+    deliveries.c.name,
+    deliveries.c.created_at,
+    deliveries.c.contact,
+    deliveries.c.identifier_kind,
+    deliveries.c.identifier_value,
+    deliveries.c.metadata,
+    deliveries.c.notes,
+    deliveries.c.state,
+    deliveries.c.reason,
+    deliveries.c.mapped_at,
+    deliveries.c.updated_at,
+    deliveries.c.delivered_at,
+)
+"""In the order in which `from_values` takes their values."""
+_NAMES = tuple(column.name for column in COLUMNS)
+
+
 def from_row(row: RowMapping) -> Delivery:
     """A row of `deliveries` as a value."""
-    return Delivery(
-        workspace_id=row["workspace_id"],
-        id=row["id"],
-        received_key=row["received_key"],
-        mapping_id=row["mapping_id"],
-        mapping_digest=row["mapping_digest"],
-        generation=row["generation"],
-        name=row["name"],
-        created_at=row["created_at"],
-        contact=_identifiers(json.loads(row["contact"])),
-        identifier=row["identifier_kind"]
-        and Identifier(IdentifierKind(row["identifier_kind"]), row["identifier_value"]),
-        metadata=json.loads(row["metadata"]),
-        notes=tuple(json.loads(row["notes"])),
-        state=State(row["state"]),
-        reason=row["reason"],
-        mapped_at=row["mapped_at"],
-        updated_at=row["updated_at"],
-        delivered_at=row["delivered_at"],
-    )
+    return from_values([row[name] for name in _NAMES])
 
 
-def _identifiers(pairs: Sequence[Sequence[str]]) -> tuple[Identifier, ...]:
-    return tuple(Identifier(IdentifierKind(kind), value) for kind, value in pairs)
+def from_values(values: Sequence[Any]) -> Delivery:
+    """The values of `COLUMNS` as a delivery."""
+    first, (kind, value, metadata, notes, state), last = values[:9], values[9:14], values[14:]
+    identifier = Identifier(_KINDS[kind], value) if kind else None
+    return Delivery(*(*first, identifier, metadata, notes, _STATES[state], *last))
+
+
+_KINDS = {kind.value: kind for kind in IdentifierKind}
+_STATES = {state.value: state for state in State}

@@ -16,7 +16,7 @@ from connector.contacts import directory
 from connector.contacts.directory import Resolved, Statement, Unresolved
 from connector.database.rows import ANY_KEY, insert_new
 from connector.database.tables import deliveries
-from connector.events import Identifier, IntercomEvent, Key, ReceivedState
+from connector.events import Identifier, IntercomEvent, Key, Priority, ReceivedState
 from connector.inbox.store import ReceivedEvent, settle, still_to_map
 from connector.outbox import asides, event_names, queue, readiness, seconds, waiting
 from connector.outbox.delivery import State, as_row, delivery_id, name_key
@@ -214,7 +214,10 @@ def _insert(connection: Connection, new: Sequence[_New]) -> list[_New]:
 def _queue(
     connection: Connection, inserted: Sequence[_New], wants: Mapping[queue.Id, tuple[Identifier, ...]], now: int
 ) -> None:
-    queue.put(connection, {each.id: now for each in inserted if each.row["state"] == State.DUE.value})
+    for priority in Priority:
+        due = [each for each in inserted if each.row["state"] == State.DUE.value and each.received.priority is priority]
+        if due:
+            queue.put(connection, {each.id: now for each in due}, priority=priority)
     for each in inserted:
         if each.row["state"] == State.WAITING.value:
             queue.want(connection, each.id, wants[each.id])

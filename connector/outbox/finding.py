@@ -22,7 +22,7 @@ from connector.intercom.client import IntercomClient
 from connector.intercom.contact import Contact, Found
 from connector.intercom.outcome import Answer, ContactNotFound, Outcome, Unauthorized
 from connector.outbox.claim import LEFT_TO_START_MS
-from connector.outbox.complete import Completion
+from connector.outbox.completion import Completion
 from connector.outbox.retry import Again, Dead, Park, decide
 from connector.workspaces.store import Workspace
 

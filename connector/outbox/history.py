@@ -11,7 +11,8 @@ from connector.database.tables import attempts, deliveries, event_names, queue
 from connector.events import Key
 from connector.inbox import store
 from connector.inbox.store import ReceivedEvent
-from connector.outbox.delivery import FINAL, Delivery, State, from_row
+from connector.outbox.delivery import Delivery, State, from_row
+from connector.outbox.selection import Selection, conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,6 @@ class Filter:
     reason: str | None = None
     received_key: Key | None = None
     before: tuple[int, Key] | None = None
-    mapping: str | None = None
-    """How the digest of what made it begins: its mapping set, or that as one workspace has it."""
-    unsent: bool = False
-    """Only what may still go out: nothing delivered, dead or discarded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +70,17 @@ def page(connection: Connection, wanted: Filter, *, limit: int) -> list[Delivery
     ):
         if value is not None:
             query = query.where(column == value)
-    if wanted.mapping is not None:
-        query = query.where(columns.mapping_digest.startswith(wanted.mapping, autoescape=True))
-    if wanted.unsent:
-        query = query.where(columns.state.not_in([state.value for state in FINAL]))
     if wanted.before is not None:
         query = query.where(tuple_(columns.updated_at, columns.id) < wanted.before)
+    return [from_row(row) for row in connection.execute(query).mappings()]
+
+
+def listed(connection: Connection, wanted: Selection, *, before: tuple[int, Key] | None, limit: int) -> list[Delivery]:
+    """The deliveries that are meant, the latest changed first, behind the (updated_at, id) of the last one seen."""
+    place = (deliveries.c.updated_at, deliveries.c.id)
+    query = select(deliveries).where(*conditions(wanted)).order_by(*(each.desc() for each in place)).limit(limit)
+    if before is not None:
+        query = query.where(tuple_(*place) < before)
     return [from_row(row) for row in connection.execute(query).mappings()]
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Integer, RowMapping, bindparam, case, or_, select, update
+from sqlalchemy import BigInteger, Connection, Integer, RowMapping, ScalarSelect, bindparam, case, or_, select, update
 
 from connector.database.rows import insert_new
 from connector.database.tables import lanes, queue, workspaces
-from connector.events import Key
+from connector.events import Key, Priority
 from connector.intercom.pace import Budget
 from connector.outbox.breaker import Breaker
 from connector.workspaces.store import Mode
@@ -22,13 +21,6 @@ HELD_MS = 10_000
 """How long a process keeps a lane without a sign of life; its leases last longer."""
 
 
-class Priority(IntEnum):
-    """Of a queue row: what happens now goes before what is caught up on."""
-
-    LIVE = 0
-    HISTORY = 1
-
-
 @dataclass(frozen=True, slots=True)
 class Lane:
     """One row. `next_due` is that of its earliest queue row, None where it has none."""
@@ -37,6 +29,8 @@ class Lane:
     next_due: int | None
     budget: Budget
     breaker: Breaker
+    region: str = ""
+    """Of its workspace, where the lane was read to be served."""
 
 
 def ring(connection: Connection, dues: Mapping[int, int]) -> None:
@@ -49,7 +43,7 @@ def ring(connection: Connection, dues: Mapping[int, int]) -> None:
 def due(connection: Connection, *, holder: Key, now: int, limit: int) -> list[Lane]:
     """Lanes that may be served now, least recently served first; on PostgreSQL no other process gets them meanwhile."""
     found = connection.execute(_DUE, {"now": now, "me": holder, "most": limit})
-    return [_lane(row) for row in found.mappings()]
+    return [_lane(row, row["region"]) for row in found.mappings()]
 
 
 def locked(connection: Connection, workspace_id: int) -> Lane:
@@ -70,10 +64,7 @@ def save(connection: Connection, lane: Lane) -> None:
 
 def earliest(connection: Connection, workspace_id: int) -> int | None:
     """When the workspace's next queue row is due: one look into the index for each priority."""
-    dues = (
-        connection.execute(_EARLIEST, {"the_workspace": workspace_id, "of": priority.value}).scalar_one_or_none()
-        for priority in Priority
-    )
+    dues = connection.execute(_EARLIEST, {"the_workspace": workspace_id}).one()
     return min((due for due in dues if due is not None), default=None)
 
 
@@ -87,7 +78,7 @@ def next_due(connection: Connection, *, holder: Key) -> int | None:
 _OF_WORKSPACE = lanes.c.workspace_id == bindparam("the_workspace")
 _NOW, _ME = bindparam("now", type_=BigInteger), bindparam("me", type_=lanes.c.holder.type)
 _DUE = (
-    select(lanes)
+    select(lanes, workspaces.c.region)
     .join(workspaces, workspaces.c.id == lanes.c.workspace_id)
     .where(
         lanes.c.next_due <= _NOW,
@@ -112,12 +103,20 @@ _NEXT_DUE = (
     .order_by(lanes.c.next_due)
     .limit(100)
 )
-_EARLIEST = (
-    select(queue.c.due)
-    .where(queue.c.workspace_id == bindparam("the_workspace"), queue.c.priority == bindparam("of"))
-    .order_by(queue.c.due)
-    .limit(1)
-)
+
+
+def _earliest_of(priority: Priority) -> ScalarSelect[int]:
+    # as the first row of an order, and not as a minimum: PostgreSQL keeps to the index for it whatever it believes
+    return (
+        select(queue.c.due)
+        .where(queue.c.workspace_id == bindparam("the_workspace"), queue.c.priority == priority.value)
+        .order_by(queue.c.due)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+_EARLIEST = select(*(_earliest_of(priority).label(priority.name) for priority in Priority))
 _LOCKED = select(lanes).where(_OF_WORKSPACE).with_for_update()
 _RING = (
     update(lanes)
@@ -136,8 +135,8 @@ def _columns(lane: Lane) -> dict[str, object]:
     return {"the_workspace": lane.workspace_id, "next_due": lane.next_due, **breaker, **budget}
 
 
-def _lane(row: RowMapping) -> Lane:
-    return Lane(row["workspace_id"], row["next_due"], _budget(row), _breaker(row))
+def _lane(row: RowMapping, region: str = "") -> Lane:
+    return Lane(row["workspace_id"], row["next_due"], _budget(row), _breaker(row), region)
 
 
 def _budget(row: RowMapping) -> Budget:

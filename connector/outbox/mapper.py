@@ -19,6 +19,7 @@ from connector.errors import DatabaseError
 from connector.events import ReceivedState
 from connector.inbox import store
 from connector.inbox.store import ReceivedEvent
+from connector.mapping.api_versions import untested
 from connector.names import Names
 from connector.outbox.bell import Bell
 from connector.outbox.enqueue import Stored, enqueue
@@ -32,6 +33,8 @@ AT_ONCE = 8
 ALONE_AFTER, TRIES = 2, 4
 LARGE_BODY = 256 * 1024
 LOOK_UP_S = 1.0
+LOOK_UP_OFTEN_S = 0.2
+"""With several processes: what another has stored, or queued, rings no bell here."""
 SETTLED_MS = 60_000
 """With several processes, what is younger than this may be another's work just now."""
 
@@ -58,20 +61,28 @@ class Mapper:
     tell: Tell
     bell: Bell
     queued: Bell
+    _served: int = 0
+    """The workspace that had its turn last."""
+    _stopping: bool = False
 
     async def run(self) -> None:
-        """Map until cancelled; a database that is away for a while is waited for."""
+        """Map until told to stop; a database that is away for a while is waited for."""
         started = False
-        while True:
+        while not self._stopping:
             try:
                 if not started:
                     await self._suspects()
                     started = True
-                if not await self.map_batch():
-                    await self.bell.wait(LOOK_UP_S)
+                if not await self.map_batch() and not self._stopping:
+                    await self.bell.wait(LOOK_UP_OFTEN_S if self.database.many_processes else LOOK_UP_S)
             except (DatabaseError, OSError) as error:
                 self.tell(StageFailed("map", error))
                 await asyncio.sleep(LOOK_UP_S)
+
+    def stop(self) -> None:
+        """Map nothing more."""
+        self._stopping = True
+        self.bell.ring()
 
     async def map_batch(self) -> int:
         """Map the oldest events; how many that was."""
@@ -88,10 +99,17 @@ class Mapper:
                 await self.database.transact(store.settle, [(found, ReceivedState.FAILED, "quarantined")])
             else:
                 await self.database.transact(store.count_try, found)
-                await self._map(await self.database.read(self._pick, only=found))
+                await self._map(await self.database.read(self._pick_one, found))
 
-    def _pick(self, connection: Connection, *, lock: bool = False, only: ReceivedEvent | None = None) -> _Work:
-        events = store.to_map(connection, limit=BATCH, lock=lock, only=only)
+    def _pick(self, connection: Connection, *, lock: bool = False) -> _Work:
+        events = store.to_map(connection, limit=BATCH, lock=lock, after=self._served)
+        self._served = events[-1][0].workspace_id if events else 0
+        return self._work(connection, events)
+
+    def _pick_one(self, connection: Connection, only: ReceivedEvent) -> _Work:
+        return self._work(connection, store.this_to_map(connection, only))
+
+    def _work(self, connection: Connection, events: Sequence[tuple[ReceivedEvent, bytes]]) -> _Work:
         workspaces = {received.workspace_id for received, _ in events}
         return _Work(events, {each: self.names.of(connection, each) for each in workspaces})
 
@@ -140,4 +158,5 @@ def _fact(stored: Stored) -> EventMapped:
         stored.state.value,
         stored.reason,
         tuple(delivery.hex() for delivery in stored.deliveries),
+        untested(received.api_version),
     )

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, bindparam, delete, select, update
 
-from connector.database.rows import insert_new, parts
+from connector.database.rows import Among, ByKeys, insert_new, parts
 from connector.database.tables import attempts, deliveries, queue, wanted
 from connector.database.tables import lanes as lanes_table
-from connector.events import Identifier, Key
+from connector.events import Identifier, Key, Priority
 from connector.outbox import lanes
 from connector.outbox.delivery import State
-from connector.outbox.lanes import Priority
 
 Id: TypeAlias = tuple[int, Key]
 """(workspace, delivery)."""
@@ -111,11 +111,10 @@ def free_all(connection: Connection, *, now: int) -> None:
 def tries(connection: Connection, ids: Iterable[Id]) -> dict[Id, Tried]:
     """What the attempts table says of those deliveries that were tried."""
     tried: dict[Id, Tried] = {}
-    for here in among(attempts, "delivery_id", ids):
-        columns = (attempts.c.workspace_id, attempts.c.delivery_id, attempts.c.number, attempts.c.ambiguous)
-        for row in connection.execute(select(*columns).where(here)):
-            before = tried.get(each := (row.workspace_id, row.delivery_id), Tried())
-            tried[each] = Tried(max(before.number, row.number), before.ambiguous or row.ambiguous)
+    for workspace_id, keys in _by_workspace(ids):
+        for delivery_id, number, ambiguous in _TRIES.rows(connection, keys, the_workspace=workspace_id):
+            before = tried.get(each := (workspace_id, delivery_id), Tried())
+            tried[each] = Tried(max(before.number, number), before.ambiguous or bool(ambiguous))
     return tried
 
 
@@ -123,9 +122,9 @@ def settle(
     connection: Connection, ids: Collection[Id], state: State, reason: str | None, *, now: int, **more: object
 ) -> None:
     """Put deliveries into a final state: nothing is queued for them and they want nobody any more."""
-    for table in (queue, wanted):
-        for here in among(table, "delivery_id", ids):
-            connection.execute(delete(table).where(here))
+    for workspace_id, keys in _by_workspace(ids):
+        _DEQUEUE.run(connection, keys, the_workspace=workspace_id)
+    forget_wants(connection, ids)
     set_state(connection, ids, state, reason, now=now, **more)
 
 
@@ -140,8 +139,10 @@ def set_state(
 ) -> None:
     """Give deliveries a state, and values to other columns."""
     values = {"state": state.value, "reason": reason, "updated_at": now, **more}
-    for here in among(deliveries, "id", ids):
-        connection.execute(update(deliveries).where(here).values(values))
+    statement = _set(tuple(values))
+    given = {f"new_{name}": value for name, value in values.items()}
+    for workspace_id, keys in _by_workspace(ids):
+        statement.run(connection, keys, the_workspace=workspace_id, **given)
 
 
 def want(connection: Connection, each: Id, identifiers: Iterable[Identifier]) -> None:
@@ -156,8 +157,35 @@ def want(connection: Connection, each: Id, identifiers: Iterable[Identifier]) ->
 
 def forget_wants(connection: Connection, ids: Iterable[Id]) -> None:
     """These deliveries want nobody any more."""
-    for here in among(wanted, "delivery_id", ids):
-        connection.execute(delete(wanted).where(here))
+    for workspace_id, keys in _by_workspace(ids):
+        _FORGET_WANTS.run(connection, keys, the_workspace=workspace_id)
+
+
+def _by_workspace(ids: Iterable[Id]) -> Iterator[tuple[int, list[Key]]]:
+    """The keys of each workspace, in order, so that two processes cannot wait for each other."""
+    keys: dict[int, list[Key]] = {}
+    for workspace_id, key in sorted(ids):
+        keys.setdefault(workspace_id, []).append(key)
+    return iter(keys.items())
+
+
+def _of_keys(table: Table, column: str, among: Among) -> ColumnElement[bool]:
+    return and_(table.c.workspace_id == bindparam("the_workspace"), among(table.c[column]))
+
+
+_DEQUEUE = ByKeys(lambda among: delete(queue).where(_of_keys(queue, "delivery_id", among)))
+_FORGET_WANTS = ByKeys(lambda among: delete(wanted).where(_of_keys(wanted, "delivery_id", among)))
+_TRIES = ByKeys(
+    lambda among: select(attempts.c.delivery_id, attempts.c.number, attempts.c.ambiguous).where(
+        _of_keys(attempts, "delivery_id", among)
+    )
+)
+
+
+@cache
+def _set(columns: tuple[str, ...]) -> ByKeys:
+    values = {name: bindparam(f"new_{name}", type_=deliveries.c[name].type) for name in columns}
+    return ByKeys(lambda among: update(deliveries).where(_of_keys(deliveries, "id", among)).values(values))
 
 
 def among(table: Table, column: str, ids: Iterable[Id]) -> Iterator[ColumnElement[bool]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, RowMapping, select
 
 from connector.database.tables import workspaces
-from connector.events import Identifier
+from connector.events import Identifier, IdentifierKind
 from connector.outbox.delivery import State
 from connector.workspaces.modes import Mode
 
@@ -24,6 +24,7 @@ class Standing:
 
     mode: Mode
     listed: frozenset[str] = frozenset()
+    """Contacts as `kind:value`, an e-mail address without case; see `listing`."""
 
 
 def standings(connection: Connection, workspace_ids: Iterable[int]) -> dict[int, Standing]:
@@ -40,7 +41,13 @@ def _standing(row: RowMapping) -> Standing:
     if mode.stopped and mode is not Mode.REMOVED:
         mode = Mode(row["mode_before"] or Mode.LIVE)
     listed = json.loads(row["settings"]).get("try_contacts", ()) if mode is Mode.TRYING else ()
-    return Standing(mode, frozenset(str(value).casefold() for value in listed))
+    return Standing(mode, frozenset(map(str, listed)))
+
+
+def listing(identifier: Identifier) -> str:
+    """How a contact stands in a workspace's list: equal for equal persons."""
+    email = identifier.kind is IdentifierKind.EMAIL
+    return f"{identifier.kind}:{identifier.value.casefold() if email else identifier.value}"
 
 
 def ready(standing: Standing | None, contact: Sequence[Identifier]) -> tuple[State, str | None]:
@@ -52,6 +59,6 @@ def ready(standing: Standing | None, contact: Sequence[Identifier]) -> tuple[Sta
             return State.HELD, "workspace_removed"
         case Standing(Mode.WATCHING):
             return State.HELD, "watching"
-        case Standing(Mode.TRYING, listed) if not listed & {each.value.casefold() for each in contact}:
+        case Standing(Mode.TRYING, listed) if not listed & {listing(each) for each in contact}:
             return State.HELD, "not_listed"
     return State.DUE, None

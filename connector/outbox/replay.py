@@ -13,13 +13,15 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select
 
 from connector.contacts import directory
 from connector.database.tables import deliveries, queue
-from connector.events import Key
+from connector.events import Key, Priority
 from connector.inbox import store
 from connector.outbox import history, seconds
 from connector.outbox import queue as queue_sql
-from connector.outbox.delivery import FORGOTTEN, Delivery, State, delivery_id, name_key
+from connector.outbox.delivery import FINAL, FORGOTTEN, Delivery, State, delivery_id, name_key
 from connector.outbox.seconds import Wish
 
+BODY_GONE = "its body is no longer kept"
+NO_LONGER_KEPT = "what it said is no longer kept"
 HELD_ALREADY = (
     "Intercom already holds this event and ignores a second one for this contact, name and second. "
     "--as-new sends it with another second: a second event will appear"
@@ -56,6 +58,8 @@ def replay(connection: Connection, workspace_id: int, delivery: Key, *, now: int
     queued = _queued(connection, found)
     if queued is not None and queued["lease_id"] is not None:
         return NotReplayed("it is being tried right now")
+    if found.state in FINAL and found.identifier is None and not found.contact:
+        return NotReplayed(NO_LONGER_KEPT)
     if found.state is State.DELIVERED:
         return _as_new(connection, found, now) if as_new else NotReplayed(HELD_ALREADY)
     if _is_final(connection, found, queued):
@@ -68,7 +72,7 @@ def replay_event(connection: Connection, workspace_id: int, received: Key, *, no
     page = history.page(connection, history.Filter(workspace_id, received_key=received), limit=1_000)
     replays = [replay(connection, workspace_id, found.id, now=now) for found in page]
     if not store.reopen(connection, workspace_id, received):
-        return [*replays, NotReplayed("its body is no longer kept")]
+        return [*replays, NotReplayed(BODY_GONE)]
     return replays
 
 
@@ -81,12 +85,16 @@ def discard(connection: Connection, workspace_id: int, delivery: Key, *, now: in
     return True
 
 
-def release(connection: Connection, workspace_id: int, delivery: Key, *, now: int) -> bool:
-    """Let a held delivery go out; False where it is not held."""
+def release(
+    connection: Connection, workspace_id: int, delivery: Key, *, now: int, priority: Priority = Priority.LIVE
+) -> bool:
+    """Let a held delivery go out, whatever its age; False where it is not held."""
     found = history.find(connection, workspace_id, delivery)
     if found is None or found.state is not State.HELD:
         return False
-    _wake(connection, found, now)
+    each = (workspace_id, delivery)
+    queue_sql.set_state(connection, [each], State.DUE, None, now=now, released_at=now)
+    queue_sql.put(connection, {each: now}, priority=priority)
     return True
 
 
@@ -136,6 +144,7 @@ def _as_new(connection: Connection, found: Delivery, now: int) -> Replay:
     generation = _next_generation(connection, found)
     new_id = delivery_id(found.received_key, found.mapping_id, generation)
     row.update(id=new_id, generation=generation, mapped_at=now, updated_at=now, delivered_at=None, reason=None)
+    row["released_at"] = now
     ways = [way for way in (*found.contact, found.identifier) if way]
     wish = Wish(
         found.workspace_id,

@@ -1,37 +1,66 @@
-"""The loop that delivers: claims what is due, tries each delivery in a task of its own, writes down what came of it.
+"""The loop that delivers: what came of the last calls is written down and what is due is claimed, in one transaction.
 
-It claims no more than it can send at once, and stopping it loses nothing: what is in flight is finished or, at worst,
-falls due again when its lease ends.
+A fixed number of senders make the calls. They work from the hand (`hand`), which holds somewhat more than they can
+send at once, so that none of them waits for a commit. It is topped up by as much as was sent since the last time:
+when calls are slow there is hardly anything in it. Stopping loses nothing: what is in flight is finished, what is
+not begun is given back, and what a killed process held falls due again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from connector.database.engine import Database
-from connector.errors import DatabaseError
+from connector.errors import DatabaseError, Unstorable
 from connector.events import Key
 from connector.outbox import lanes, queue
 from connector.outbox.admission import Opened
 from connector.outbox.bell import Bell
 from connector.outbox.claim import Claimed, claim
-from connector.outbox.complete import Completed, Completion, complete
+from connector.outbox.complete import Completed, complete
+from connector.outbox.completion import Completion
 from connector.outbox.deliver import Courier
-from connector.outbox.retry import Done, StopName, StopWorkspace
+from connector.outbox.give_back import give_back
+from connector.outbox.hand import Hand
+from connector.outbox.pulse import Pulse
+from connector.outbox.retry import StopName, StopWorkspace
 from connector.telemetry.facts import AlertOpened, AttemptMade, StageFailed, Tell, WorkspaceStopped
 from connector.workspaces.directory import Directory
+from connector.workspaces.store import Workspace
 
-CONCURRENCY = 64
+CONCURRENCY = 128
+"""Calls at once. A workspace that is alone gets half of them (`hand`)."""
+AHEAD = 512
+"""Deliveries in hand beyond those, at most."""
+BATCH = 256
+"""Outcomes that are written at once without waiting for more."""
+GATHER_S = 0.02
+"""How long an outcome waits for others while there is enough in hand."""
 LOOK_UP_S = 1.0
+LOOK_UP_OFTEN_S = 0.2
+"""With several processes: what another has queued rings no bell here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What one transaction did: what became of each completion, what was claimed, when more is due."""
+
+    completed: Sequence[Completed]
+    claimed: Sequence[Claimed]
+    next_due: int | None
+    opened: Sequence[Opened] = ()
+    """Alerts."""
 
 
 @dataclass
 class Worker:
-    """Delivers for all workspaces; `concurrency` calls at once."""
+    """Delivers for all workspaces; `concurrency` calls at once, and nothing for the first time after `max_age_ms`."""
 
     database: Database
     directory: Directory
@@ -39,85 +68,196 @@ class Worker:
     tell: Tell
     bell: Bell
     concurrency: int = CONCURRENCY
+    max_age_ms: int | None = None
     holder: Key = field(default_factory=lambda: secrets.token_bytes(16))
-    _backlog: bool = False
-    """Whether more was due, at the last claim, than was claimed."""
-    _tasks: dict[asyncio.Task[None], Claimed] = field(default_factory=dict)
+    pulse: Pulse | None = None
+    """Where there are other processes, which take over what is held by one that shows no sign of life."""
+
+    def __post_init__(self) -> None:
+        self._hand = Hand(self.concurrency)
+        self._done: list[Completion] = []
+        self._unsent: list[Claimed] = []
+        self._idle: list[asyncio.Future[None]] = []
+        self._senders: list[asyncio.Task[None]] = []
+        self._stopping = False
 
     @property
     def in_flight(self) -> int:
         """Deliveries being tried right now."""
-        return len(self._tasks)
+        return self._hand.sending
 
     async def run(self) -> None:
-        """Deliver until cancelled; a database that is away for a while is waited for."""
+        """Deliver until told to stop; a database that is away for a while is waited for."""
         if not self.database.many_processes:
             await self.database.transact(queue.free_all, now=self.database.clock.now())
-        while True:
+        self._senders = self._senders or [asyncio.create_task(self._send()) for _ in range(self.concurrency)]
+        while not self._stopping:
             try:
                 await self._turn()
             except (DatabaseError, OSError) as error:
                 self.tell(StageFailed("deliver", error))
                 await asyncio.sleep(LOOK_UP_S)
 
+    def stop(self) -> None:
+        """Claim nothing more, and begin nothing more of what is claimed."""
+        self._stopping = True
+        self._unsent += self._hand.take_back()
+        self.bell.ring()
+
     async def drain(self, timeout_s: float) -> None:
-        """Let what is in flight finish; what has not by then falls due again when its lease ends."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=timeout_s)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Let what is in flight finish, and write everything down; what is cut off falls due when its lease ends."""
+        self.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._hand.emptied.wait()
+        for sender in self._senders:
+            sender.cancel()
+        await asyncio.gather(*self._senders, return_exceptions=True)
+        try:
+            await self._write_down()
+        except (DatabaseError, OSError) as error:
+            self.tell(StageFailed("complete", error))
+
+    # ── the loop ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _turn(self) -> None:
-        opened: list[Opened] = []
-        claimed, next_due = await self.database.transact(self._claim, opened, suspects=not self._has_a_suspect)
-        for alert in opened:
+        """One transaction, and then wait until there is a reason for the next."""
+        room, done, unsent = self._room(), self._done, self._unsent
+        self._done, self._unsent = [], []
+        try:
+            turn = await self.database.transact(self._write_and_claim, done, unsent, room)
+        except (DatabaseError, OSError):
+            self._done, self._unsent = done + self._done, unsent + self._unsent
+            await self._write_down()  # by itself: where that fails too, it is tried again with the next turn
+            raise
+        self._took(turn.claimed)
+        self._told(done, turn.completed)
+        for alert in turn.opened:
             self.tell(AlertOpened(alert.workspace_id, alert.kind, alert.subject, alert.detail))
-        for each in claimed:
-            task = asyncio.create_task(self._deliver(each))
-            self._tasks[task] = each
-            task.add_done_callback(self._tasks.pop)
-        if not (claimed and self._backlog):
-            await self.bell.wait(self._until(next_due))
+        if turn.claimed and len(turn.claimed) < room and self._is_due(turn.next_due):
+            return  # there are more lanes than are served at once
+        await self.bell.wait(self._until(turn))
 
-    def _claim(
-        self, connection: Connection, opened: list[Opened], *, suspects: bool
-    ) -> tuple[list[Claimed], int | None]:
-        room = self.concurrency - len(self._tasks)
-        if room <= 0:
-            return [], None
+    def _room(self) -> int:
+        """How many more to claim. What was sent since the last turn will be sent in the next one too."""
+        ahead = min(AHEAD, 2 * len(self._done))
+        return max(0, self.concurrency + ahead - self._hand.held.total())
+
+    def _write_and_claim(
+        self, connection: Connection, done: Sequence[Completion], unsent: Sequence[Claimed], room: int
+    ) -> _Turn:
         now = self.database.clock.now()
-        claimed = claim(connection, holder=self.holder, now=now, room=room, suspects=suspects, opened=opened)
-        next_due = lanes.next_due(connection, holder=self.holder)
-        self._backlog = room == len(claimed) or (next_due is not None and next_due < now + LOOK_UP_S * 1000)
-        return claimed, next_due
+        completed = complete(connection, done) if done else ()
+        give_back(connection, unsent, now=now)
+        if not room or self._stopping:
+            return _Turn(completed, (), lanes.next_due(connection, holder=self.holder))
+        opened: list[Opened] = []
+        claimed = claim(
+            connection,
+            holder=self.holder,
+            now=now,
+            room=room,
+            suspects=not self._hand.suspects and not any(each.claimed.suspect for each in done),
+            held=self._hand.held,
+            max_age_ms=self.max_age_ms,
+            opened=opened,
+        )
+        return _Turn(completed, claimed, lanes.next_due(connection, holder=self.holder), opened)
 
-    @property
-    def _has_a_suspect(self) -> bool:
-        """Only one is tried at a time: if this process dies, only that one is to blame."""
-        return any(each.suspect for each in self._tasks.values())
+    def _took(self, claimed: Sequence[Claimed]) -> None:
+        if self._stopping:
+            self._unsent += claimed
+            return
+        self._hand.add(claimed)
+        self._wake(len(claimed))
 
-    def _until(self, next_due: int | None) -> float:
-        if next_due is None or self._has_a_suspect:  # others of its kind are due, and wait for the bell
-            return LOOK_UP_S
-        return min(LOOK_UP_S, max(0.001, (next_due - self.database.clock.now()) / 1000))
+    def _is_due(self, at: int | None) -> bool:
+        return at is not None and at <= self.database.clock.now()
 
-    async def _deliver(self, claimed: Claimed) -> None:
-        workspace = self.directory.workspace(claimed.delivery.workspace_id)
-        if workspace is None:
-            return  # so new that this process has not heard of it: its lease brings it back
+    def _until(self, turn: _Turn) -> float:
+        """Seconds until the next turn, if nobody rings before. What is due and was not claimed waits for the bell."""
+        look_up = LOOK_UP_OFTEN_S if self.database.many_processes else LOOK_UP_S
+        if turn.next_due is None or self._is_due(turn.next_due):
+            return look_up
+        return min(look_up, max(0.001, (turn.next_due - self.database.clock.now()) / 1000))
+
+    async def _write_down(self) -> None:
+        """Write what came of the calls, without claiming: all at once or, where that fails, one by one."""
+        done, unsent = self._done, self._unsent
+        self._done, self._unsent = [], []
+        try:
+            await self.database.transact(give_back, unsent, now=self.database.clock.now())
+            for number, each in enumerate(done):
+                try:
+                    self._told([each], await self.database.transact(complete, [each]))
+                except Unstorable as error:
+                    self.tell(StageFailed("complete", error))  # its lease brings it back, with the same identity
+                except (DatabaseError, OSError):
+                    done = done[number:]
+                    raise
+        except (DatabaseError, OSError):
+            self._done += done
+            raise
+
+    # ── the senders ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _send(self) -> None:
+        while True:
+            claimed = self._hand.take()
+            if claimed is None:
+                future = asyncio.get_running_loop().create_future()
+                self._idle.append(future)
+                await future
+                continue
+            await self._try(claimed)
+
+    def _wake(self, count: int) -> None:
+        for _ in range(min(count, len(self._idle))):
+            if not (future := self._idle.pop()).done():
+                future.set_result(None)
+
+    async def _try(self, claimed: Claimed) -> None:
         done = None
         try:
-            done = await self.courier.deliver(claimed, workspace)
-            if done is not None:
-                self._told(done, await self.database.write(complete, done))
-        except (DatabaseError, OSError) as error:
-            self.tell(StageFailed("complete", error))  # its lease brings it back, with the same identity
+            if (workspace := self._ready_workspace(claimed)) is not None:
+                done = await self.courier.deliver(claimed, workspace)
+        except Exception as error:  # noqa: BLE001 - a sender that ended would be one call less for good
+            self.tell(StageFailed("deliver", error))  # its lease brings it back, with the same identity
+        else:
+            self._note(claimed, done)
         finally:
-            if self._backlog or done is None or not isinstance(done.step, Done):  # else there is nothing to claim
-                self.bell.ring()
+            self._hand.sent(claimed)
+            self._after_a_call()
 
-    def _told(self, done: Completion, completed: Completed) -> None:
+    def _ready_workspace(self, claimed: Claimed) -> Workspace | None:
+        """The workspace, if this process still holds the delivery, and may send for it as far as it has heard."""
+        workspace = self.directory.workspace(claimed.delivery.workspace_id)
+        if workspace is None or workspace.mode.value not in lanes.SERVED:
+            return None
+        return workspace if self.pulse is None or self.pulse.beats_since(claimed.lease_until - queue.LEASE_MS) else None
+
+    def _note(self, claimed: Claimed, done: Completion | None) -> None:
+        if done is None:
+            self._unsent.append(claimed)
+            return
+        self._done.append(done)
+
+    def _after_a_call(self) -> None:
+        """Ring for the next turn: at once when the hand is nearly empty, else when some outcomes have come together."""
+        if self._hand.ready:
+            self._wake(1)
+        if self._hand.ready < self.concurrency or len(self._done) >= BATCH:
+            self.bell.ring()
+        elif len(self._done) == 1:
+            asyncio.get_running_loop().call_later(GATHER_S, self.bell.ring)
+
+    # ── telling ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _told(self, done: Sequence[Completion], completed: Sequence[Completed]) -> None:
+        for each, result in zip(done, completed, strict=True):
+            self._tell_of(each, result)
+
+    def _tell_of(self, done: Completion, completed: Completed) -> None:
         delivery, outcome = done.claimed.delivery, done.outcome
         self.tell(
             AttemptMade(

@@ -19,7 +19,7 @@ from connector.database.engine import Database
 from connector.database.rows import parts
 from connector.database.tables import attempts, bodies, deliveries, identities, known_contacts, received_events, seconds
 from connector.errors import DatabaseError
-from connector.events import Identifier, ReceivedState
+from connector.events import Identifier, Key, ReceivedState
 from connector.outbox import queue
 from connector.outbox.delivery import FORGOTTEN, State
 from connector.people.mentions import Mention, Names, redacted, without
@@ -64,7 +64,7 @@ async def forget(database: Database, workspace_id: int, asked: Identifier, *, ac
 
 async def _pass(database: Database, names: Names) -> Forgotten:
     found = Forgotten()
-    after = START
+    after: tuple[int, Key] | None = START
     while after is not None:
         page, after = await database.read(body_page, names, after=after)
         if page:

@@ -36,7 +36,9 @@ class WebhookRefused:
 
 @dataclass(frozen=True, slots=True)
 class EventMapped:
-    """A received event reached a state; `deliveries` are those that were made of it (hex ids)."""
+    """A received event reached a state; `deliveries` are those that were made of it (hex ids). `untested_version` is
+    set where its API version is none that the catalogue is tested with: `newer` or `unreadable`.
+    """
 
     workspace_id: int
     event: str
@@ -45,6 +47,7 @@ class EventMapped:
     state: str
     reason: str | None
     deliveries: tuple[str, ...]
+    untested_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,13 @@ class SetupChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessesTakenOver:
+    """Other service processes have shown no sign of life: what they held is free for the rest."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class MappingsInUse:
     """This process maps by another set than before."""
 
@@ -181,18 +191,19 @@ Fact: TypeAlias = (
     | WebhookRefused
     | EventMapped
     | AttemptMade
+    | WorkspaceStopped
+    | AlertOpened
+    | ProcessesTakenOver
     | NotificationTaken
     | NotificationRefused
     | PersonForgotten
-    | WorkspaceStopped
-    | AlertOpened
+    | MappingsInUse
+    | MappingsRefused
+    | MappingsNotDeployed
     | StageFailed
     | Installed
     | Uninstalled
     | RequestRefused
     | SetupChanged
-    | MappingsInUse
-    | MappingsRefused
-    | MappingsNotDeployed
 )
 Tell: TypeAlias = Callable[[Fact], None]

@@ -11,7 +11,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Hashable, MutableMapping
+from collections.abc import Callable, Hashable, Mapping, MutableMapping
 from typing import Any, NamedTuple, TextIO
 
 import structlog
@@ -30,6 +30,7 @@ from connector.telemetry.facts import (
     NotificationRefused,
     NotificationTaken,
     PersonForgotten,
+    ProcessesTakenOver,
     RequestRefused,
     SetupChanged,
     StageFailed,
@@ -49,57 +50,46 @@ class Words(NamedTuple):
     fields: dict[str, Any]
 
 
-def words(fact: Fact) -> Words:  # noqa: C901 - a list, one line for each fact
+_PLAIN: Mapping[type[Fact], tuple[int, str]] = {
+    WebhookStored: (logging.DEBUG, "webhook stored"),
+    PersonForgotten: (logging.INFO, "person forgotten"),
+    WorkspaceStopped: (logging.ERROR, "workspace stopped"),
+    AlertOpened: (logging.WARNING, "alert opened"),
+    Installed: (logging.INFO, "app installed"),
+    Uninstalled: (logging.INFO, "app uninstalled"),
+    RequestRefused: (logging.INFO, "request refused"),
+    SetupChanged: (logging.INFO, "set-up changed"),
+    ProcessesTakenOver: (logging.WARNING, "processes taken over"),
+    MappingsInUse: (logging.INFO, "mappings in use"),
+    MappingsRefused: (logging.ERROR, "mappings refused"),
+    MappingsNotDeployed: (logging.WARNING, "mappings folder not deployed"),
+}
+"""Facts that always read alike."""
+
+
+def words(fact: Fact) -> Words:
     """How a fact reads in the log."""
     match fact:
-        case WebhookStored():
-            return Words(logging.DEBUG, "webhook stored", _fields(fact))
         case WebhookRefused(status=status):
-            return Words(logging.WARNING if status >= 500 else logging.INFO, "webhook refused", _fields(fact))
+            return Words(_refused(status), "webhook refused", _fields(fact))
+        case NotificationRefused(status=status):
+            return Words(_refused(status), "intercom webhook refused", _fields(fact))
+        case NotificationTaken(woken=woken):
+            return Words(logging.INFO if woken else logging.DEBUG, "intercom webhook taken", _fields(fact))
         case EventMapped(state=state):
             level = {"failed": logging.ERROR, "unparseable": logging.WARNING}.get(state, logging.INFO)
             fields = _fields(fact)
             return Words(level, f"event {state}", {"received_event": fields.pop("event"), **fields})
         case AttemptMade(step=step):
             return Words(logging.WARNING if step == "dead" else logging.INFO, "delivery attempted", _fields(fact))
-        case NotificationTaken() | NotificationRefused() | PersonForgotten():
-            return _words_about_people(fact)
-        case WorkspaceStopped():
-            return Words(logging.ERROR, "workspace stopped", _fields(fact))
-        case AlertOpened():
-            return Words(logging.WARNING, "alert opened", _fields(fact))
-        case Installed():
-            return Words(logging.INFO, "app installed", _fields(fact))
-        case Uninstalled():
-            return Words(logging.INFO, "app uninstalled", _fields(fact))
-        case RequestRefused():
-            return Words(logging.INFO, "request refused", _fields(fact))
-        case SetupChanged():
-            return Words(logging.INFO, "set-up changed", _fields(fact))
-        case MappingsInUse() | MappingsRefused() | MappingsNotDeployed():
-            level, event = _ABOUT_MAPPINGS[type(fact)]
-            return Words(level, event, _fields(fact))
         case StageFailed(stage=stage, error=error):
             return Words(logging.ERROR, "stage failed", {"stage": stage, "exc_info": error})
+        case _:
+            return Words(*_PLAIN[type(fact)], _fields(fact))
 
 
-def _words_about_people(fact: NotificationTaken | NotificationRefused | PersonForgotten) -> Words:
-    match fact:
-        case NotificationTaken(woken=woken):
-            level = logging.DEBUG if woken == 0 else logging.INFO
-            return Words(level, "intercom webhook taken", _fields(fact))
-        case NotificationRefused(status=status):
-            level = logging.WARNING if status >= 500 else logging.INFO
-            return Words(level, "intercom webhook refused", _fields(fact))
-        case PersonForgotten():
-            return Words(logging.INFO, "person forgotten", _fields(fact))
-
-
-_ABOUT_MAPPINGS = {
-    MappingsInUse: (logging.INFO, "mappings in use"),
-    MappingsRefused: (logging.ERROR, "mappings refused"),
-    MappingsNotDeployed: (logging.WARNING, "mappings folder not deployed"),
-}
+def _refused(status: int) -> int:
+    return logging.WARNING if status >= 500 else logging.INFO
 
 
 def _fields(fact: Fact) -> dict[str, Any]:
@@ -142,11 +132,20 @@ class Logs:
 
     def tell(self, fact: Fact) -> None:
         """Write a fact, unless its kind has just been written or is below the level."""
-        if isinstance(fact, WebhookStored) and self.level > logging.DEBUG:
-            return  # the one fact of the hot path: not even worded
+        if self._is_routine(fact):
+            return  # the facts of the hot path: not even worded
         line = words(fact)
         if line.level >= self.level:
             self.line(line, kind=_rationed(fact))
+
+    def _is_routine(self, fact: Fact) -> bool:
+        """Whether it is below the level, as can be told without wording it."""
+        match fact:
+            case WebhookStored():
+                return self.level > logging.DEBUG
+            case AttemptMade(step="done") | EventMapped(state="mapped"):
+                return self.level > logging.INFO
+        return False
 
     def line(self, line: Words, *, kind: Hashable | None = None) -> None:
         """Write a line; one of a `kind` only in its turn."""

@@ -7,8 +7,8 @@ little more than a dictionary look-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -23,6 +23,7 @@ from connector.telemetry.facts import (
     NotificationRefused,
     NotificationTaken,
     PersonForgotten,
+    ProcessesTakenOver,
     RequestRefused,
     SetupChanged,
     StageFailed,
@@ -73,6 +74,9 @@ class Metrics:
         )
         self._refused = self._counter("webhooks_refused", "Webhooks not answered 200.", "source", "status", "why")
         self._mapped = self._counter("events_mapped", "Events by the state they reached.", "source", "state")
+        self._untested = self._counter(
+            "unknown_api_version_events", "Mapped events of an API version newer than those tested.", "source", "why"
+        )
         self._made = self._counter("deliveries_made", "Deliveries that events became.", "source")
         self._attempts = self._counter("attempts", "Attempts at Intercom.", "outcome", "step")
         self._call = self._histogram("attempt_seconds", "Duration of one attempt.", _CALL_S, "outcome")
@@ -90,51 +94,33 @@ class Metrics:
             "requests_refused", "Signed requests of Intercom's that were not taken.", "path", "status", "why"
         )
         self._setup = self._counter("setup_changes", "What people changed in set-up.", "what")
+        self._taken_over = self._counter("processes_taken_over", "Processes that died and were taken over.")
         self._mappings_refused = self._counter("mappings_refused", "Changes of the mapping files that were refused.")
         self._failures = self._counter("stage_failures", "Errors of our own, by stage.", "stage")
 
-    def count(self, fact: Fact) -> None:  # noqa: C901 - a list, one line for each fact
-        """Count a fact."""
-        match fact:
-            case WebhookStored(source=source):
-                self._stored.of(source).inc(fact.events)
-                self._bytes.of(source).inc(fact.bytes)
-                self._acknowledged.of(source).observe(fact.seconds)
-            case WebhookRefused():
-                self._refused.of(fact.source, str(fact.status), fact.why).inc()
-            case EventMapped():
-                self._mapped.of(fact.source, fact.state).inc()
-                self._made.of(fact.source).inc(len(fact.deliveries))
-            case AttemptMade():
-                self._count_attempt(fact)
-            case NotificationTaken() | NotificationRefused() | PersonForgotten():
-                self._count_people(fact)
-            case WorkspaceStopped():
-                self._stopped.of().inc()
-            case AlertOpened():
-                self._alerts.of(fact.kind).inc()
-            case Installed():
-                self._installs.of("install").inc()
-            case Uninstalled():
-                self._installs.of("uninstall").inc()
-            case RequestRefused():
-                self._requests_refused.of(fact.path, str(fact.status), fact.why).inc()
-            case SetupChanged():
-                self._setup.of(fact.what).inc()
-            case MappingsRefused():
-                self._mappings_refused.of().inc()
-            case StageFailed():
-                self._failures.of(fact.stage).inc()
+        self._count: Mapping[type[Fact], Callable[[Any], None]] = {
+            WebhookStored: self._count_stored,
+            WebhookRefused: lambda fact: self._refused.of(fact.source, str(fact.status), fact.why).inc(),
+            EventMapped: self._count_mapped,
+            AttemptMade: self._count_attempt,
+            NotificationTaken: self._count_notification,
+            NotificationRefused: lambda fact: self._unheard.of(str(fact.status), fact.why).inc(),
+            PersonForgotten: lambda fact: self._forgotten.of(fact.asked_by).inc(),
+            WorkspaceStopped: lambda _: self._stopped.of().inc(),
+            AlertOpened: lambda fact: self._alerts.of(fact.kind).inc(),
+            ProcessesTakenOver: lambda fact: self._taken_over.of().inc(fact.count),
+            MappingsRefused: lambda _: self._mappings_refused.of().inc(),
+            Installed: lambda _: self._installs.of("install").inc(),
+            Uninstalled: lambda _: self._installs.of("uninstall").inc(),
+            RequestRefused: lambda fact: self._requests_refused.of(fact.path, str(fact.status), fact.why).inc(),
+            SetupChanged: lambda fact: self._setup.of(fact.what).inc(),
+            StageFailed: lambda fact: self._failures.of(fact.stage).inc(),
+        }
 
-    def _count_people(self, fact: NotificationTaken | NotificationRefused | PersonForgotten) -> None:
-        match fact:
-            case NotificationTaken():
-                self._notified.of(fact.topic).inc()
-                self._woken.of().inc(fact.woken or 0)
-            case NotificationRefused():
-                self._unheard.of(str(fact.status), fact.why).inc()
-            case PersonForgotten(asked_by=asked_by):
-                self._forgotten.of(asked_by).inc()
+    def count(self, fact: Fact) -> None:
+        """Count a fact, if it is one that is counted."""
+        if count := self._count.get(type(fact)):
+            count(fact)
 
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Show what `read` returns, whenever somebody looks."""
@@ -143,6 +129,21 @@ class Metrics:
     def render(self) -> bytes:
         """Everything, in Prometheus' text format (`CONTENT_TYPE`)."""
         return generate_latest(self.registry)
+
+    def _count_stored(self, fact: WebhookStored) -> None:
+        self._stored.of(fact.source).inc(fact.events)
+        self._bytes.of(fact.source).inc(fact.bytes)
+        self._acknowledged.of(fact.source).observe(fact.seconds)
+
+    def _count_notification(self, fact: NotificationTaken) -> None:
+        self._notified.of(fact.topic).inc()
+        self._woken.of().inc(fact.woken or 0)
+
+    def _count_mapped(self, fact: EventMapped) -> None:
+        self._mapped.of(fact.source, fact.state).inc()
+        self._made.of(fact.source).inc(len(fact.deliveries))
+        if fact.untested_version is not None:
+            self._untested.of(fact.source, fact.untested_version).inc()
 
     def _count_attempt(self, fact: AttemptMade) -> None:
         self._attempts.of(fact.outcome, fact.step).inc()

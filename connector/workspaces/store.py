@@ -134,12 +134,11 @@ def set_mode(
     return changed
 
 
-def choose(connection: Connection, workspace_id: int, choices: Mapping[str, Any], *, now: int) -> None:
-    """Lay `choices` over a workspace's settings; None takes one back to its default."""
-    row = connection.execute(select(workspaces.c.settings).where(workspaces.c.id == workspace_id).with_for_update())
-    merged = {**json.loads(row.scalar_one()), **choices}
-    settings = json.dumps({name: value for name, value in merged.items() if value is not None})
-    _update(connection, workspace_id, now, settings=settings)
+def set_choice(connection: Connection, workspace_id: int, name: str, value: object, *, now: int) -> None:
+    """Change one of a workspace's settings; the others stay."""
+    query = select(workspaces.c.settings).where(workspaces.c.id == workspace_id).with_for_update()
+    settings = json.loads(connection.scalars(query).one()) | {name: value}
+    _update(connection, workspace_id, now, settings=json.dumps(settings))
     changes.bump(connection)
 
 

@@ -163,9 +163,9 @@ async def test_trying_sends_only_what_is_for_listed_contacts(deployment: Deploym
 
 
 def test_a_list_of_contacts_is_shown_as_it_was_written():
-    listed = ["Ada@Example.com", "user-7"]
-    assert set(compared(listed)) >= {"email:ada@example.com", "user_id:user-7", "id:user-7", "user-7"}
-    assert written(compared(listed))[:2] == listed
+    forms = compared(["Ada@Example.com", "user-7"])
+    assert forms == ["email:ada@example.com", "user_id:user-7", "id:user-7"]
+    assert written(forms) == ["ada@example.com", "user-7"]
 
 
 @pytest.mark.parametrize(

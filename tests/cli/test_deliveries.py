@@ -110,7 +110,7 @@ def test_what_was_held_while_watching_is_released_on_demand(cli: Cli, acme: str,
     receive("invoice.paid", "charge.dispute.created")
     assert len(cli("deliveries", "list", "--state", "held", "--json").ok.json["items"]) == 2
     cli("workspaces", "go-live", acme).ok  # noqa: B018
-    released = cli("deliveries", "release", "--workspace", acme, "--json").ok.json["items"]
+    released = cli("deliveries", "release", "--workspace", acme, "--yes", "--json").ok.json["items"]
     assert [item["done"] for item in released] == [True, True]
     assert cli("deliveries", "list", "--state", "held", "--json").ok.json["items"] == []
 

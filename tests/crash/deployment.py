@@ -195,6 +195,7 @@ async def _prepared(database_url: str, ledger: Path, sandbox_url: str) -> Deploy
         "CONNECTOR_ENCRYPTION_KEYS": KEY,
         "CONNECTOR_INTERCOM_API_URL": sandbox_url,
         "CONNECTOR_LOG_FORMAT": "json",
+        "CONNECTOR_MAX_AGE": "0",  # the webhooks tell of days long past
     }
     made = Deployment(env, ledger, sandbox_url, (await _endpoint(database_url)).path)
     await made.sandbox("PATCH", "workspaces/acme", rate_limit=RATE_LIMIT)

@@ -36,7 +36,7 @@ async def test_commands_write_beside_a_service_under_load(deployment: Deployment
     assert mistakes(sender, await deployment.settled()) == []
 
     await deployment.sandbox("DELETE", "faults")
-    replayed = (await deployment.json("deliveries", "replay", "--state", "dead", "--limit", "1000"))["items"]
+    replayed = (await deployment.json("deliveries", "replay", "--state", "dead", "--yes"))["items"]
     assert {(item["done"], item["how"]) for item in replayed} == {(True, "translated_afresh")}
     dead = [each for each in sender.sent.values() if each.fate is Fate.DEAD]
     sender.answered |= {each.invoice: replace(each, fate=Fate.ARRIVES) for each in dead}
@@ -69,5 +69,5 @@ async def _rotate_and_pause(deployment: Deployment) -> None:
 async def _replay_the_dead(deployment: Deployment, times: int) -> None:
     """Intercom refuses them each time anew."""
     for _ in range(times):
-        items = (await deployment.json("deliveries", "replay", "--state", "dead"))["items"]
+        items = (await deployment.json("deliveries", "replay", "--state", "dead", "--yes"))["items"]
         assert all(item["done"] for item in items)

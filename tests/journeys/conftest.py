@@ -102,7 +102,12 @@ async def eventually(look: Any, seen: Any = lambda: "nothing to show", *, within
 @asynccontextmanager
 async def running(database_url: str, sandbox: Sandbox, **settings: Any) -> AsyncIterator[Journey]:
     """A connector on `database_url` that delivers to `sandbox`; started again on the same database, it goes on."""
-    told = Settings(database_url=database_url, intercom_api_url=sandbox.url, encryption_keys=KEY, **settings)
+    told = Settings(
+        database_url=database_url,
+        intercom_api_url=sandbox.url,
+        encryption_keys=KEY,
+        **{"max_age": 0} | settings,  # the payloads tell of days long past
+    )
     silent = logs.start(LogFormat.JSON, LogLevel.WARNING, StringIO())
     async with app.service(told, logs=silent) as service, app.listening(service, "127.0.0.1", 0) as address:
         made = await _endpoints(service, sandbox.token)

@@ -250,3 +250,18 @@ async def _events(journey: Journey, count: int) -> bool:
 async def _mode(journey: Journey, mode: str) -> bool:
     await journey.service.directory.refresh_if_changed()
     return any(each.mode.value == mode for each in journey.service.directory.workspaces())
+
+
+async def test_an_event_of_an_api_version_that_nobody_knows_yet_is_delivered_and_counted(journey: Journey) -> None:
+    journey.sandbox.configure(create_contacts=True)
+    payload = stripe_payload("invoice.paid")
+    await journey.stripe(payload)
+    await journey.stripe(payload | {"id": "evt_of_the_future", "api_version": "2031-01-01.zinnia"})
+    await journey.settled("delivered")
+    wanted = 'connector_unknown_api_version_events_total{source="stripe",why="newer"} 1.0'
+
+    async def counted() -> bool:
+        async with journey.http.get(f"{journey.address.url}/metrics") as answer:
+            return wanted in (await answer.text()).splitlines()
+
+    await eventually(counted)

@@ -23,12 +23,15 @@ def test_a_moment_is_the_same_in_all_its_spellings(moment: datetime):
     assert seconds_of(moment.astimezone(UTC).isoformat().replace("+00:00", "Z")) == seconds
     assert seconds_of(moment.astimezone(UTC).replace(tzinfo=None).isoformat()) == seconds
     assert seconds_of(seconds) == seconds_of(seconds * 1000) == seconds_of(str(seconds * 1000)) == seconds
+    assert seconds_of(f"{seconds}.75") == seconds_of(f"{seconds * 1000}.5") == seconds_of(seconds + 0.75) == seconds
+    assert seconds_of(moment.strftime("%Y-%m-%dT%H:%M:%S%z")) == seconds
 
 
 @pytest.mark.parametrize(
     "value",
     [None, True, "", "now", "30/07/2026", "2026-13-01", [], {}, float("nan"), float("inf"), 10**30, "1" * 50, -(10**15),
-     "2026-07-30T00:00:00+99:00"],
+     "2026-07-30T00:00:00+99:00", "1785369600.", ".5", "1785369600.5.5", "1785369600123456", "1e9", "٢٠٢٦٠٧٣٠٠",
+     "Thu, 30 Jul 2026 11:30:00 GMT"],
 )  # fmt: skip
 def test_what_is_no_moment_is_none(value: object):
     assert seconds_of(value) is None

@@ -13,6 +13,7 @@ from connector.mapping.document import Defaults, Document, Event, Example, Gives
 from connector.mapping.forms import FORMS
 from connector.mapping.functions import FUNCTIONS
 from connector.mapping.metadata import MetadataType
+from connector.mapping.reference import reference
 from connector.mapping_files import check, run_examples, shipped_folder
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "mappings.md").read_text(encoding="utf-8")
@@ -53,3 +54,8 @@ def test_every_way_to_name_a_contact_is_in_the_guide(kind: IdentifierKind):
 def test_every_function_is_in_the_guide_in_its_own_words(name: str):
     function = FUNCTIONS[name]
     assert f"| `{function.signature}` | {function.about} |" in GUIDE
+
+
+def test_the_reference_is_that_of_the_models():
+    """`python docs/reference.py` writes it anew."""
+    assert f"\n{reference()}\n<!-- end of reference -->" in GUIDE

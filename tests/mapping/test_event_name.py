@@ -22,8 +22,12 @@ ran reached read rebuilt received redeemed refunded registered removed renewed r
 restored resumed returned reviewed revoked saved searched sent set shared shipped signed skipped sold spent started
 stopped subscribed succeeded switched took tracked transferred unlinked unsubscribed updated upgraded used verified
 viewed voided waited watched went withdrew won wrote
+uninstalled resubscribed overcharged unarchived backgrounded foregrounded underfunded
 """
-NOT_PAST = "account invoice order pay paying payment customer happy annual free late next plan seat team trial user"
+NOT_PAST = """
+account invoice order pay paying payment customer happy annual free late next plan seat team trial user discount
+report recent unit
+"""
 
 
 @pytest.mark.parametrize("verb", PAST.split())

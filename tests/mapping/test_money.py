@@ -22,7 +22,7 @@ def oracle(amount: Fraction, currency: str) -> int | None:
     hundredths = amount * 100
     if currency in THREE_DECIMAL and (amount * 1000).denominator == 1:
         hundredths = Fraction(round(hundredths))
-    return int(hundredths) if hundredths.denominator == 1 and hundredths > 0 else None
+    return int(hundredths) if hundredths.denominator == 1 and 0 < hundredths <= 2**53 else None
 
 
 def test_the_currencies_without_decimals_are_stripes():
@@ -77,6 +77,16 @@ def test_what_is_no_plain_number_is_no_amount(value: object):
 @pytest.mark.parametrize(("currency", "why"), [("usx", "unknown currency"), ("$", "not a currency")])
 def test_an_unknown_currency_is_not_guessed_at(currency: str, why: str):
     assert money.say(1999, currency, "minor", zero_decimal_as_hundredths=True) == Unsaid(19.99, currency, why)
+
+
+def test_what_is_beyond_the_digits_of_a_double_is_not_said_in_hundredths():
+    """JSON readers would round it: the plain number has as many digits fewer."""
+    largest = 2**53
+    assert money.say(largest, "usd", "minor", zero_decimal_as_hundredths=True) == Said(largest, "usd")
+    assert money.say(largest + 1, "usd", "minor", zero_decimal_as_hundredths=True) == Unsaid(
+        90071992547409.93, "usd", "too large"
+    )
+    assert money.say(10**14, "jpy", "minor", zero_decimal_as_hundredths=True) == Unsaid(10**14, "jpy", "too large")
 
 
 def test_yen_go_as_a_plain_number_where_the_workspace_says_so():

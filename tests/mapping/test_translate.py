@@ -193,6 +193,49 @@ def test_no_more_than_fifty_notes_are_kept(tmp_path: Path):
     assert len(became.notes) == 50
 
 
+def test_an_objects_fields_that_are_one_key_to_intercom_are_taken_over_once(tmp_path: Path):
+    entry = entry_of(
+        "{trigger: track *, name: {derive: event}, metadata: {plan: properties.tier, each: properties}}",
+        tmp_path,
+        "segment",
+    )
+    fields = {
+        "tier": "Pro",
+        "Plan": "Free",
+        "a.b": 1,
+        "a$b": 2,
+        "A_B": 3,
+        " ": 4,
+        "k" * 150: 5,
+        "k" * 101: 6,
+        "c\\d": 7,
+    }
+    became = translated(entry, {"event": "Noted", "properties": fields})
+    assert isinstance(became, IntercomEvent)
+    assert became.metadata == {"plan": "Pro", "tier": "Pro", "a_b": 1, "k" * 100: 5, "c_d": 7}
+    said = [note.partition(":")[0] for note in became.notes if note.endswith("the event has this key already")]
+    assert said == ["Plan", "a_b", "A_B", "k" * 100]
+
+
+def test_the_fields_of_an_object_that_do_not_fit_are_named(tmp_path: Path):
+    entry = entry_of("{trigger: track *, name: {derive: event}, metadata: {each: properties}}", tmp_path, "segment")
+    became = translated(entry, {"event": "Noted", "properties": {f"k{n}": n for n in range(13)}})
+    assert isinstance(became, IntercomEvent)
+    assert list(became.metadata) == [f"k{n}" for n in range(10)]
+    assert became.notes == ("metadata: only the first 10 keys are sent, not k10, k11, k12",)
+    fewer = translated(entry, {"event": "Noted", "properties": {f"k{n}": n if n < 10 else None for n in range(13)}})
+    assert isinstance(fewer, IntercomEvent)
+    assert fewer.notes == ()
+
+
+def test_a_message_of_a_hundred_thousand_properties_becomes_ten_keys_and_a_short_note(tmp_path: Path):
+    entry = entry_of("{trigger: track *, name: {derive: event}, metadata: {each: properties}}", tmp_path, "segment")
+    became = translated(entry, {"event": "Noted", "properties": {f"k{n}": n for n in range(100_000)}})
+    assert isinstance(became, IntercomEvent)
+    assert len(became.metadata) == 10
+    assert sum(map(len, became.notes)) <= 200
+
+
 def test_a_workspace_may_keep_twenty_keys(tmp_path: Path):
     keys = ", ".join(f"k{n}: {{constant: {n + 1}}}" for n in range(15))
     entry = entry_of(f"{{trigger: invoice.paid, name: paid-invoice, metadata: {{{keys}}}}}", tmp_path)

@@ -35,7 +35,7 @@ async def test_in_a_stopped_workspace_the_mode_counts_that_it_returns_to(world: 
 
 
 async def test_while_trying_only_listed_contacts_are_sent_whatever_the_case_they_are_written_in(world: World):
-    await world.add_workspace(2, Mode.TRYING, json.dumps({"try_contacts": ["Ada@Example.com", "u-7"]}))
+    await world.add_workspace(2, Mode.TRYING, json.dumps({"try_contacts": ["email:ada@example.com", "user_id:u-7"]}))
     world.workspace_id = 2
     assert await world.state(await world.due(email("ada@example.COM"))) == ("due", None)
     assert await world.state(await world.due(user("u-7"), email("other@example.com"))) == ("due", None)
@@ -43,7 +43,7 @@ async def test_while_trying_only_listed_contacts_are_sent_whatever_the_case_they
 
 
 async def test_while_trying_a_contact_that_is_known_by_evidence_is_listed_too(world: World):
-    await world.add_workspace(2, Mode.TRYING, json.dumps({"try_contacts": ["ada@example.com"]}))
+    await world.add_workspace(2, Mode.TRYING, json.dumps({"try_contacts": ["email:ada@example.com"]}))
     world.workspace_id = 2
     delivery = await world.due(customer())
     assert await world.state(delivery) == ("waiting", "contact_unknown")

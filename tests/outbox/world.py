@@ -18,14 +18,15 @@ from connector.contacts.creating import Creator
 from connector.contacts.evidence import Evidence
 from connector.database.engine import Database
 from connector.database.tables import attempts, deliveries, lanes, queue, received_events, seconds, wanted, workspaces
-from connector.events import Identifier, IdentifierKind, IntercomEvent, Key, ReceivedState, SourceEvent
+from connector.events import Identifier, IdentifierKind, IntercomEvent, Key, Priority, ReceivedState, SourceEvent
 from connector.inbox import store
 from connector.inbox.store import Arrival, ReceivedEvent
 from connector.intercom.contact import Contact, Found
 from connector.intercom.outcome import Answer
 from connector.outbox import history
 from connector.outbox.claim import Claimed, claim
-from connector.outbox.complete import Completed, Completion, complete
+from connector.outbox.complete import Completed, complete
+from connector.outbox.completion import Completion
 from connector.outbox.deliver import Courier
 from connector.outbox.delivery import Delivery
 from connector.outbox.enqueue import Stored, enqueue
@@ -166,12 +167,18 @@ class World:
         await self.do(lambda connection: connection.execute(statement))
 
     async def receive(
-        self, key: str | None = None, *, at: int | None = None, workspace_id: int | None = None, **more: Any
+        self,
+        key: str | None = None,
+        *,
+        at: int | None = None,
+        workspace_id: int | None = None,
+        priority: Priority = Priority.LIVE,
+        **more: Any,
     ) -> ReceivedEvent:
         """A webhook, stored."""
         workspace_id = workspace_id or self.workspace_id
         sent = SourceEvent("stripe", key or f"evt_{next(_numbers)}", "invoice.paid", b"{}", NOW_S, **more)
-        arrival = Arrival(workspace_id, 1, "stripe:acct_1", sent, self.now if at is None else at)
+        arrival = Arrival(workspace_id, 1, "stripe:acct_1", sent, self.now if at is None else at, priority)
         await self.do(store.insert, [[arrival]])
         stored = await self.database.read(store.find, workspace_id, arrival.key)
         assert stored is not None

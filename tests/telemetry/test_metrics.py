@@ -53,6 +53,12 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
             {"source": "stripe", "state": "ignored"},
             1,
         ),
+        (
+            EventMapped(7, "cd", "stripe", "invoice.paid", "mapped", None, ("a",), "newer"),
+            "unknown_api_version_events_total",
+            {"source": "stripe", "why": "newer"},
+            1,
+        ),
         (RETRIED, "attempts_total", {"outcome": "server_trouble", "step": "again"}, 1),
         (DELIVERED, "attempt_seconds_sum", {"outcome": "delivered"}, 0.12),
         (DELIVERED, "delivery_seconds_sum", {}, 0.02),

@@ -94,7 +94,7 @@ class EventsPage:
         wanted = self._wanted(set(visit.form.all("family")), set(visit.form.all("event")))
         made = choices.changed(choices.read(workspace), wanted)
         await parts.database.transact(choices.write, workspace.id, made, actor=visit.session.actor, now=parts.now())
-        await parts.database.transact(store.choose, workspace.id, {"unknown_contact": rule}, now=parts.now())
+        await parts.database.transact(store.set_choice, workspace.id, "unknown_contact", rule, now=parts.now())
         await self._desk.changed(visit, "choices", unknown_contact=rule)
         changed = parts.directory.workspace(workspace.id)
         if changed is not None:

@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 
 from connector.appstore.setup.desk import Desk, go
 from connector.appstore.web import Door, Visit
-from connector.events import DISPLAY_LENGTH
+from connector.events import DISPLAY_LENGTH, Identifier, IdentifierKind
 from connector.outbox import history
+from connector.outbox.readiness import listing
 from connector.workspaces import store
 from connector.workspaces.modes import Mode
 
@@ -69,20 +70,21 @@ KINDS = ("email", "user_id", "id")
 
 
 def compared(listed: Sequence[str]) -> list[str]:
-    """Contacts as people write them, in every form that a delivery's contact is compared with."""
-    forms = [*listed]
+    """Contacts as people write them, as `readiness` compares them: what is no e-mail address may be either id."""
+    forms: list[str] = []
     for each in listed:
-        forms += [f"email:{each.casefold()}"] if "@" in each else [f"user_id:{each}", f"id:{each}"]
+        kinds = (IdentifierKind.EMAIL,) if "@" in each else (IdentifierKind.USER_ID, IdentifierKind.ID)
+        forms += [listing(Identifier(kind, each)) for kind in kinds]
     return list(dict.fromkeys(forms))
 
 
 def written(forms: Sequence[str]) -> list[str]:
-    """The same contacts as people wrote them."""
+    """The same contacts as people write them."""
     return list(dict.fromkeys(each.partition(":")[2] if each.partition(":")[0] in KINDS else each for each in forms))
 
 
 def _change(connection: Connection, workspace_id: int, mode: Mode, listed: Sequence[str], *, now: int) -> None:
-    store.choose(connection, workspace_id, {"try_contacts": compared(listed)}, now=now)
+    store.set_choice(connection, workspace_id, "try_contacts", compared(listed), now=now)
     store.set_mode(connection, workspace_id, mode, now=now)
 
 

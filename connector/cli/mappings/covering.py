@@ -53,7 +53,7 @@ def coverage(*, workspace: OfWorkspace = None, since: Since = DEFAULT_SINCE, jso
         say(f"\n{len(silent)} entries that are on have not made an event yet:")
         say(
             textwrap.fill(
-                ", ".join(entry["mapping"] for entry in silent),
+                ", ".join(str(entry["mapping"]) for entry in silent),
                 100,
                 initial_indent="  ",
                 subsequent_indent="  ",

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
-down_revision = "0002b"
+down_revision = "0002a"
 branch_labels = None
 depends_on = None
 

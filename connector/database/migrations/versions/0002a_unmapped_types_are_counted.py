@@ -1,12 +1,12 @@
 """Unmapped types are counted
 
-Revision ID: 0002b
+Revision ID: 0002a
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002b"
+revision = "0002a"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
