@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from connector.outbox.delivery import State
+from connector.outbox.reasons import DELIVERY_REASONS
 
 SENTENCES: Final[Mapping[str, str]] = {
     "watching": "this workspace is watching, and sends nothing yet.",
@@ -32,6 +33,16 @@ BY_STATE: Final[Mapping[State, str]] = {
 
 def why(state: State, reason: str | None) -> str | None:
     """The sentence; None where the state says it all."""
-    if reason is not None and (sentence := SENTENCES.get(reason)):
+    if reason is None:
+        return BY_STATE.get(state)
+    if sentence := SENTENCES.get(reason):
         return sentence
+    if reason in DELIVERY_REASONS:
+        return _after_a_colon(DELIVERY_REASONS[reason].what)
     return BY_STATE.get(state)
+
+
+def _after_a_colon(sentence: str) -> str:
+    """The first sentence, small at its beginning unless it begins with a name."""
+    first = sentence.split(". ")[0].rstrip(".") + "."
+    return first if first.startswith(("Intercom", "Stripe", "Segment")) else first[:1].lower() + first[1:]
