@@ -47,7 +47,7 @@ class Supervisor:
     shared: socket.socket
     logs: Logs
     _children: set[asyncio.subprocess.Process] = field(default_factory=set)
-    _stopping: bool = False
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _has_run: bool = False
     _failed: int = 0
 
@@ -72,7 +72,8 @@ class Supervisor:
 
     def _pass_on(self, number: int) -> None:
         """Let the children have a signal; a second one to stop ends them at once, as it would a single process."""
-        self._stopping = self._stopping or number != signal.SIGHUP
+        if number != signal.SIGHUP:
+            self._stopping.set()
         self._send(signal.SIGTERM if number == signal.SIGINT else number)
 
     def _send(self, number: int) -> None:
@@ -80,20 +81,17 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 child.send_signal(number)
 
-    def _is_stopping(self) -> bool:
-        """Asked anew: a signal may have come while a child ran."""
-        return self._stopping
-
     async def _keep_one(self, line: int) -> None:
         pause = SHORTEST_PAUSE_S
-        while not self._stopping:
+        while not self._stopping.is_set():
             began = time.monotonic()
             status = await self._run_one(line)
-            if self._is_stopping():
+            if self._stopping.is_set():
                 self._failed = self._failed or max(0, status)
                 return
             if not self._has_run and status > 0:  # it said why; so would all the others
-                self._failed, self._stopping = status, True
+                self._failed = status
+                self._stopping.set()
                 self._send(signal.SIGTERM)
                 return
             self.logs.line(Words(40, "process ended", {"status": status}))
@@ -107,7 +105,7 @@ class Supervisor:
             *self.command, *(str(each) for each in descriptors), pass_fds=descriptors, start_new_session=True
         )
         self._children.add(child)
-        if self._stopping:  # told so while it was being started
+        if self._stopping.is_set():  # told so while it was being started
             self._send(signal.SIGTERM)
         try:
             return await child.wait()

@@ -133,7 +133,8 @@ def _claim_from(
     _LEASE.run(connection, ids, the_workspace=lane.workspace_id, the_lease=lease_id, until=until, at=now)
     budget = lane.budget.spend(len(found), now)
     breaker = lane.breaker.probing(now) if found else lane.breaker
-    next_due = _next(connection, replace(lane, budget=budget), region.sent(len(found), now), now)
+    earliest = now if rows and len(rows) == admitted else lanes.earliest(connection, lane.workspace_id)  # now: maybe
+    next_due = _next(earliest, replace(lane, budget=budget), region.sent(len(found), now), now)
     lane = replace(lane, budget=budget, breaker=breaker, next_due=next_due)
     lanes.serve(connection, lane, holder=holder if found else None, now=now)
     return let_through
@@ -180,7 +181,8 @@ def _with_their_deliveries(pick: Select[Any]) -> Select[Any]:
             picked.c.unknowns,
             picked.c.ladder,
             received_events.c.received_at,
-            received_events.c.occurred_at,
+            # history was asked for by an operator: its age counts from then
+            case((received_events.c.priority == Priority.HISTORY.value, None), else_=received_events.c.occurred_at),
             deliveries.c.released_at,
         )
         .select_from(picked)
@@ -237,9 +239,11 @@ def _alone(found: Sequence[Claimed]) -> list[Claimed]:
     return suspects[:1] or list(found)
 
 
-def _next(connection: Connection, lane: Lane, region: Region, now: int) -> int | None:
-    due = lanes.earliest(connection, lane.workspace_id)
-    return None if due is None else max(due, min(max(lane.budget.next_at(now), region.next_at(now)), now + LEASE_MS))
+def _next(earliest: int | None, lane: Lane, region: Region, now: int) -> int | None:
+    """When the lane is to be served next: not before its next row is due, nor before a call may be made."""
+    if earliest is None:
+        return None
+    return max(earliest, min(max(lane.budget.next_at(now), region.next_at(now)), now + LEASE_MS))
 
 
 def _claimed(row: AnyRow, lease_id: Key, until: int, now: int, region: str) -> Claimed:

@@ -71,7 +71,10 @@ def _deliver_what_is_held(connection: Connection, completions: Sequence[Completi
     for (workspace_id, lease_id), batch in sorted(by_lease.items()):
         held = _TAKE_HELD.rows(connection, sorted(batch), the_workspace=workspace_id, the_lease=lease_id)
         delivered += [batch[row.delivery_id] for row in held]
-    _deliver(connection, delivered)
+    if delivered:
+        now, ids = max(each.finished_at for each in delivered), [_id(each) for each in delivered]
+        queue_sql.forget_wants(connection, ids)
+        queue_sql.set_state(connection, ids, State.DELIVERED, None, now=now, delivered_at=now)
     return delivered
 
 
@@ -98,11 +101,9 @@ def _leased_rows(connection: Connection, completions: Sequence[Completion]) -> d
     return found
 
 
-def _deliver(connection: Connection, delivered: Sequence[Completion]) -> None:
-    if delivered:
-        now = max(each.finished_at for each in delivered)
-        ids = [_id(each) for each in delivered]
-        queue_sql.settle(connection, ids, State.DELIVERED, None, now=now, delivered_at=now)
+def _deliver(connection: Connection, done: Completion) -> None:
+    now = done.finished_at
+    queue_sql.settle(connection, [_id(done)], State.DELIVERED, None, now=now, delivered_at=now)
 
 
 def _complete(connection: Connection, done: Completion, row: RowMapping | None) -> Completed:
@@ -110,7 +111,7 @@ def _complete(connection: Connection, done: Completion, row: RowMapping | None) 
         return _late(connection, done)
     match done.step:
         case Done():
-            _deliver(connection, [done])
+            _deliver(connection, done)
         case Dead(reason):
             _finish(connection, done, State.DEAD, reason)
         case Again(due) | HoldLane(due):
@@ -157,7 +158,7 @@ def _late(connection: Connection, done: Completion) -> Completed:
         .values(_attempt(done, late=True))
     )
     if isinstance(done.step, Done):
-        _deliver(connection, [done])
+        _deliver(connection, done)
     return Completed(late=True)
 
 

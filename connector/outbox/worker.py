@@ -42,6 +42,8 @@ BATCH = 256
 """Outcomes that are written at once without waiting for more."""
 GATHER_S = 0.02
 """How long an outcome waits for others while there is enough in hand."""
+AGAIN_S = 0.01
+"""Before the next look at what is due and was not claimed, when there is nothing in hand whose end would ring."""
 LOOK_UP_S = 1.0
 LOOK_UP_OFTEN_S = 0.2
 """With several processes: what another has queued rings no bell here."""
@@ -177,8 +179,10 @@ class Worker:
     def _until(self, turn: _Turn) -> float:
         """Seconds until the next turn, if nobody rings before. What is due and was not claimed waits for the bell."""
         look_up = LOOK_UP_OFTEN_S if self.database.many_processes else LOOK_UP_S
-        if turn.next_due is None or self._is_due(turn.next_due):
+        if turn.next_due is None:
             return look_up
+        if self._is_due(turn.next_due):  # what was picked was held back; or others lock it just now
+            return look_up if self._hand.held else AGAIN_S
         return min(look_up, max(0.001, (turn.next_due - self.database.clock.now()) / 1000))
 
     async def _write_down(self) -> None:

@@ -239,7 +239,7 @@ def _show(comparison: Comparison, found: _Found) -> None:
         remark(f"{found.total - len(found.items)} more: --limit shows up to 1000")
     if found.by_entry:
         table(found.summary(), ("mapping", "added", "gone", "changed"))
-    say(f"{found.looked_at} events looked at, {found.total} differences")
+    say(f"events looked at: {found.looked_at}, differences: {found.total}")
     _warn(comparison, found)
 
 
