@@ -90,12 +90,22 @@ class Settings(BaseSettings):
         "that has a restricted key; 0: never.",
     )
     intercom_client_id: str | None = Field(
-        default=None, description="Client id of your app in Intercom's Developer Hub. Only a listed app needs it."
+        default=None,
+        description="Client id of your app in Intercom's Developer Hub; with the secret it turns on `/install`, "
+        "set-up, the card, uninstall and the health check.",
     )
     intercom_client_secret: SecretStr | None = Field(
+        default=None, description="Client secret of that app: signs what Intercom calls, and buys access tokens."
+    )
+    operator: str | None = Field(
         default=None,
-        description="Client secret of your app in Intercom's Developer Hub: proves what Intercom sends to "
-        "`/intercom/webhooks`. Unset: that address refuses everything.",
+        max_length=120,
+        description="Who runs this service, as its privacy page and terms name them: your company's name.",
+    )
+    support_email: str | None = Field(
+        default=None,
+        pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+        description="Address at which people who use this service get help; shown on its pages.",
     )
     metadata_keys: int = Field(
         default=10,

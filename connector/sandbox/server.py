@@ -119,6 +119,15 @@ class Sandbox:
         """A further workspace."""
         return self._state.add_workspace(settings)
 
+    def register(self, redirect_uri: str) -> None:
+        """Where the app's people come back to, once it is known where the app listens."""
+        oauth = self._state.settings.oauth.model_copy(update={"redirect_uri": redirect_uri})
+        self._state.settings = self._state.settings.model_copy(update={"oauth": oauth})
+
+    def install_statuses(self) -> list[dict[str, Any]]:
+        """What the app has said about its installations, oldest first."""
+        return list(self._state.install_statuses)
+
     def configure(self, workspace: str | None = None, **changes: object) -> WorkspaceSettings:
         """Change a workspace's settings while it runs, as in `configure(rate_limit=20, search_delay=60)`."""
         return self._state.configure(workspace, changes)

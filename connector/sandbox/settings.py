@@ -70,6 +70,16 @@ class StripeKey(BaseModel):
         return self.key.split("_")[1:2] == ["live"]
 
 
+class OAuthApp(BaseModel):
+    """The one app that workspaces can allow; without a redirect address nobody comes back from allowing it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    client_id: str = "sandbox-client"
+    client_secret: str = "sandbox-client-secret"  # noqa: S105 - the documented secret of a server that holds nothing
+    redirect_uri: str | None = None
+
+
 class SandboxSettings(BaseModel):
     """Everything one sandbox process serves."""
 
@@ -78,5 +88,6 @@ class SandboxSettings(BaseModel):
     workspaces: tuple[WorkspaceSettings, ...] = (WorkspaceSettings(),)
     app_rate_limit: int | None = Field(default=None, ge=0, description="calls in 10 s over all workspaces")
     stripe_keys: tuple[StripeKey, ...] = (StripeKey(),)
+    oauth: OAuthApp = OAuthApp()
     stripe_rate_limit: int | None = Field(default=None, ge=0, description="calls in 1 s to an account; null: no limit")
     ledger: Path | None = Field(default=None, description="JSON-lines file that keeps all that was received")

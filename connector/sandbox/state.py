@@ -32,6 +32,7 @@ class State:
         self.workspaces: dict[str, Workspace] = {}
         self._by_token: dict[str, Workspace] = {}
         self._app_windows = Windows()
+        self.install_statuses: list[dict[str, Any]] = []
         self.reset()
 
     def add_workspace(self, settings: WorkspaceSettings) -> Workspace:
@@ -84,6 +85,7 @@ class State:
         self.ledger.clear()
         self.faults.clear()
         self.stripe.clear()
+        self.install_statuses.clear()
         self.sender.clear()
         self.workspaces.clear()
         self._by_token.clear()

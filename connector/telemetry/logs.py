@@ -23,6 +23,7 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    Installed,
     MappingsInUse,
     MappingsNotDeployed,
     MappingsRefused,
@@ -31,8 +32,11 @@ from connector.telemetry.facts import (
     PersonForgotten,
     ProcessesTakenOver,
     Reconciled,
+    RequestRefused,
+    SetupChanged,
     StageFailed,
     StripeAsked,
+    Uninstalled,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -53,6 +57,10 @@ _PLAIN: Mapping[type[Fact], tuple[int, str]] = {
     PersonForgotten: (logging.INFO, "person forgotten"),
     WorkspaceStopped: (logging.ERROR, "workspace stopped"),
     AlertOpened: (logging.WARNING, "alert opened"),
+    Installed: (logging.INFO, "app installed"),
+    Uninstalled: (logging.INFO, "app uninstalled"),
+    RequestRefused: (logging.INFO, "request refused"),
+    SetupChanged: (logging.INFO, "set-up changed"),
     ProcessesTakenOver: (logging.WARNING, "processes taken over"),
     StripeAsked: (logging.DEBUG, "asked Stripe"),
     MappingsInUse: (logging.INFO, "mappings in use"),
@@ -158,6 +166,8 @@ def _rationed(fact: Fact) -> Hashable | None:
     match fact:
         case WebhookRefused():
             return ("refused", fact.source, fact.why, fact.endpoint_id)
+        case RequestRefused():
+            return ("request", fact.path, fact.why)
         case Reconciled(outcome=outcome) if outcome != "done":
             return ("reconciled", outcome)
         case NotificationRefused():

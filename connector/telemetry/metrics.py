@@ -18,14 +18,18 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    Installed,
     MappingsRefused,
     NotificationRefused,
     NotificationTaken,
     PersonForgotten,
     ProcessesTakenOver,
     Reconciled,
+    RequestRefused,
+    SetupChanged,
     StageFailed,
     StripeAsked,
+    Uninstalled,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -87,6 +91,11 @@ class Metrics:
         self._forgotten = self._counter("people_forgotten", "People all of whose data was deleted.", "asked_by")
         self._stopped = self._counter("workspaces_stopped", "Workspaces stopped until somebody acts.")
         self._alerts = self._counter("alerts_opened", "Alerts opened.", "kind")
+        self._installs = self._counter("installs", "Installations and removals of the app.", "what")
+        self._requests_refused = self._counter(
+            "requests_refused", "Signed requests of Intercom's that were not taken.", "path", "status", "why"
+        )
+        self._setup = self._counter("setup_changes", "What people changed in set-up.", "what")
         self._reconciled = self._counter("reconciliations", "Looks at Stripe's list of events.", "outcome")
         self._listed = self._counter("reconciled_events", "Events that Stripe listed; missed: no webhook came.", "kind")
         self._asked = self._counter("stripe_questions", "Things that Stripe was asked for.", "what", "outcome")
@@ -108,6 +117,10 @@ class Metrics:
             Reconciled: self._count_reconciled,
             StripeAsked: lambda fact: self._asked.of(fact.what, fact.outcome).inc(),
             MappingsRefused: lambda _: self._mappings_refused.of().inc(),
+            Installed: lambda _: self._installs.of("install").inc(),
+            Uninstalled: lambda _: self._installs.of("uninstall").inc(),
+            RequestRefused: lambda fact: self._requests_refused.of(fact.path, str(fact.status), fact.why).inc(),
+            SetupChanged: lambda fact: self._setup.of(fact.what).inc(),
             StageFailed: lambda fact: self._failures.of(fact.stage).inc(),
         }
 

@@ -53,6 +53,10 @@ EXAMPLES: dict[type[Fact], Fact] = {
     Reconciled: Reconciled(7, 3, True, "done", 120, 2, 61.5),
     StripeAsked: StripeAsked(7, "charge", "found"),
     StageFailed: StageFailed("map", ValueError("no such column")),
+    facts.Installed: facts.Installed(7, "watching"),
+    facts.Uninstalled: facts.Uninstalled(7),
+    facts.RequestRefused: facts.RequestRefused("/intercom/uninstall", 401, "bad_signature"),
+    facts.SetupChanged: facts.SetupChanged(7, "stripe_connected"),
 }
 
 
