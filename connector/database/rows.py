@@ -32,6 +32,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
@@ -120,6 +121,7 @@ class _Positional:
 
     @classmethod
     def of(cls, statement: Executable, keys: int) -> _Positional:
+        assert isinstance(statement, ClauseElement)
         compiled = statement.compile(dialect=sqlite.dialect(paramstyle="qmark"))
         assert isinstance(compiled, SQLCompiler)
         names = tuple(compiled.positiontup or ())
