@@ -16,21 +16,27 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession, ClientTimeout, web
 
+from connector import manifest
+from connector.appstore.front import Front
+from connector.appstore.parts import Parts
 from connector.appstore.webhooks import Webhooks
+from connector.canvas.routes import Canvas
+from connector.catalogues import store
+from connector.catalogues.deploying import Refused
+from connector.catalogues.folder import LOOK_S, Folder
+from connector.catalogues.in_use import FOLLOW_S, Mappings
 from connector.contacts import known
 from connector.contacts.creating import Creator
 from connector.database.engine import Database, Postgres, open_database
 from connector.database.migrate import migrate
-from connector.errors import DatabaseError, SettingsError
+from connector.errors import ConnectorError, DatabaseError, SettingsError
 from connector.health import Health
 from connector.inbox.receive import Receiver, put_ahead
+from connector.inbox.tracking import Tracking
 from connector.intercom.client import IntercomClient, base_url, make_session
-from connector.mapping.catalog import Catalog
 from connector.mapping.context import Options
-from connector.mapping.review import Checks
-from connector.mapping_files import load, shipped_folder
 from connector.names import Names
 from connector.outbox import retention
 from connector.outbox.bell import Bell
@@ -41,53 +47,33 @@ from connector.outbox.worker import CONCURRENCY, Worker
 from connector.people.forgetting import Forgetting
 from connector.schedule import Job, Schedule
 from connector.settings import Settings
-from connector.telemetry.facts import Fact, ProcessesTakenOver, StageFailed, Tell
+from connector.stripe_api.client import StripeApi
+from connector.sync.asker import Asker
+from connector.sync.last_webhooks import LastWebhooks
+from connector.sync.naming import Naming
+from connector.sync.people import People
+from connector.sync.reconcile import Reconciler
+from connector.telemetry.facts import Fact, MappingsNotDeployed, ProcessesTakenOver, StageFailed, Tell
 from connector.telemetry.logs import Logs
 from connector.telemetry.metrics import Metrics
 from connector.workspaces.directory import Directory
 from connector.workspaces.keys import load_vault
-from connector.workspaces.store import Workspace
+from connector.workspaces.vault import Vault
 
 DRAIN_S = 25.0
 """What deliveries in flight get to finish when the service is told to stop."""
 WAIT_S = 5.0
 """What the database gets to end its last transactions."""
 LARGEST_BODY = 8 * 1024 * 1024
+FRONT_CONNECTIONS = 8
+"""To Intercom, and to Stripe, for people who install and set up."""
+FRONT_PATIENCE = ClientTimeout(total=10, connect=4)
+"""Somebody waits for the answer in a browser."""
 
 
-@dataclass
-class Mappings:
-    """The catalogue in use; a set with mistakes never takes the place of a good one."""
-
-    settings: Settings
-    catalog: Catalog
-
-    @classmethod
-    def load(cls, settings: Settings) -> Mappings:
-        """The shipped catalogue with the operator's folder over it. Raises SettingsError with every mistake."""
-        return cls(settings, _catalog(settings))
-
-    def reload(self) -> None:
-        """Read the folders anew. Raises SettingsError, and then keeps what is in use."""
-        self.catalog = _catalog(self.settings)
-
-    def options(self, workspace: Workspace | None) -> Options:
-        """What the service and a workspace have chosen about events."""
-        return Options(
-            metadata_keys=self.settings.metadata_keys,
-            time_zone=workspace.time_zone if workspace else "UTC",
-            language=workspace.language if workspace else "en",
-            zero_decimal_money=self.settings.zero_decimal_money.value,
-        )
-
-
-def _catalog(settings: Settings) -> Catalog:
-    folders = [shipped_folder(), *([settings.mappings_dir] if settings.mappings_dir else [])]
-    loaded = load(folders, Checks(metadata_keys=settings.metadata_keys))
-    if not loaded.ok:
-        mistakes = "\n".join(str(problem) for problem in loaded.problems)
-        raise SettingsError(f"the mapping files have mistakes (`connector mappings check` shows them too):\n{mistakes}")
-    return loaded.catalog
+def options(settings: Settings) -> Options:
+    """What the service has chosen about all events."""
+    return Options(metadata_keys=settings.metadata_keys, zero_decimal_money=settings.zero_decimal_money.value)
 
 
 @dataclass
@@ -98,11 +84,15 @@ class Service:
     database: Database
     directory: Directory
     mappings: Mappings
+    folder: Folder | None
     metrics: Metrics
     health: Health
     receiver: Receiver
     webhooks: Webhooks
     tell: Tell
+    tracking: Tracking
+    front: Front
+    canvas: Canvas
     work: Work | None = None
 
     async def wind_down(self) -> None:
@@ -115,49 +105,136 @@ class Service:
         """Every route of this process."""
         app = web.Application(client_max_size=LARGEST_BODY)
         app.add_routes(self.receiver.routes())
+        app.add_routes(self.tracking.routes())
         app.add_routes(self.webhooks.routes())
         app.add_routes(self.health.routes())
+        app.add_routes(self.canvas.routes())
+        self.front.serve(app)
         return app
+
+    async def reload_mappings(self) -> None:
+        """What SIGHUP asks for: deploy the folder of a single machine, also what was taken back; else look anew."""
+        if self.folder is not None and not self.database.many_processes:
+            await self.folder.take(asked=True)
+        await self.mappings.follow()
 
 
 @contextlib.asynccontextmanager
 async def service(settings: Settings, *, logs: Logs, work: bool = True) -> AsyncIterator[Service]:
     """Open everything; with `work`, map and deliver too. Raises ConnectorError where something is not right."""
-    vault, mappings = load_vault(settings), Mappings.load(settings)
+    vault = load_vault(settings)
     metrics = Metrics()
-    tell = tell_all(logs, metrics)
     database = await open_database(settings.database_url, owner=True)
     try:
         await migrate(database)
         directory = Directory(database, vault)
         await directory.reload()
+        last_webhooks = LastWebhooks(database)
+        last_webhooks.show(metrics.gauge)
+        tell = tell_all(logs.tell, metrics.count, last_webhooks.note)
+        mappings = Mappings(database, options(settings), tell)
+        folder = await _taken_up(settings, database, mappings, tell)
         received, queued = Bell(), Bell()
         forgetting = Forgetting(database, tell)
         health = Health(database, metrics, mappings_loaded=lambda: bool(mappings.catalog.entries))
         receiver = Receiver(database, directory, tell=tell, bell=received.ring)
         webhooks = _webhooks(settings, database, directory, tell, queued, forgetting)
-        running = Service(settings, database, directory, mappings, metrics, health, receiver, webhooks, tell)
-        schedule = Schedule(_jobs(running, received, queued) | _chores(running, forgetting), tell=tell)
-        schedule.start()
-        try:
-            async with _working(running, received, queued) if work else contextlib.nullcontext() as running.work:
-                yield running
-        finally:
-            schedule.stop()
-            await webhooks.close()
-            await forgetting.close()
+        tracking = Tracking(database, directory, tell=tell, bell=received.ring)
+        async with _app_store(settings, database, vault, directory, mappings, tell, received, queued) as parts:
+            front, canvas = Front(parts), Canvas(parts)
+            running = Service(
+                settings,
+                database,
+                directory,
+                mappings,
+                folder,
+                metrics,
+                health,
+                receiver,
+                webhooks,
+                tell,
+                tracking,
+                front,
+                canvas,
+            )
+            schedule = Schedule(
+                _jobs(running, received, queued) | _chores(running, forgetting, last_webhooks), tell=tell
+            )
+            schedule.start()
+            try:
+                async with _working(running, received, queued) if work else contextlib.nullcontext() as running.work:
+                    yield running
+            finally:
+                schedule.stop()
+                await front.close()
+                await webhooks.close()
+                await forgetting.close()
     finally:
         await database.close()
 
 
-def tell_all(logs: Logs, metrics: Metrics) -> Tell:
-    """Both sinks of facts as one."""
+async def _taken_up(settings: Settings, database: Database, mappings: Mappings, tell: Tell) -> Folder | None:
+    """Begin with the deployed set, or with this process's folder where that is what deploys. Raises SettingsError.
+
+    A folder deploys on a single machine, and the first one ever does; with several processes the deployed set counts.
+    """
+    folder = settings.mappings_dir and Folder(settings.mappings_dir, database, settings.metadata_keys, tell)
+    deployed = await database.read(store.active_digest)
+    if folder and (deployed is None or not database.many_processes):
+        result = await folder.take()
+        if isinstance(result, Refused) and deployed is None:
+            mistakes = "\n".join(result.problems)
+            raise SettingsError(
+                f"the mapping files have mistakes (`connector mappings check` shows them too):\n{mistakes}"
+            )
+    elif folder and await folder.differs():
+        tell(MappingsNotDeployed(str(folder.path)))
+    await mappings.start()
+    return folder or None
+
+
+def tell_all(*listeners: Tell) -> Tell:
+    """All who hear facts as one."""
 
     def tell(fact: Fact) -> None:
-        metrics.count(fact)
-        logs.tell(fact)
+        for listener in listeners:
+            listener(fact)
 
     return tell
+
+
+@contextlib.asynccontextmanager
+async def _app_store(
+    settings: Settings,
+    database: Database,
+    vault: Vault,
+    directory: Directory,
+    mappings: Mappings,
+    tell: Tell,
+    received: Bell,
+    queued: Bell,
+) -> AsyncIterator[Parts]:
+    """What the app store's side works with, its own few connections to Intercom and Stripe among it."""
+    override = settings.intercom_api_url
+    async with make_session(FRONT_CONNECTIONS, timeout=FRONT_PATIENCE) as session:
+        intercom = IntercomClient(
+            session, version=settings.intercom_version, base_url_for=lambda region: override or base_url(region)
+        )
+        async with StripeApi(base_url=settings.stripe_api_url).opened() as stripe_api:
+            yield Parts(
+                settings,
+                database,
+                vault,
+                directory,
+                manifest.load(),
+                session,
+                intercom,
+                stripe_api,
+                mappings,
+                tell,
+                received.ring,
+                queued.ring,
+            )
 
 
 def _webhooks(
@@ -174,11 +251,12 @@ def _webhooks(
     )
 
 
-def _chores(running: Service, forgetting: Forgetting) -> dict[str, Job]:
+def _chores(running: Service, forgetting: Forgetting, last_webhooks: LastWebhooks) -> dict[str, Job]:
     async def forget_known() -> None:
         await running.database.transact(known.prune, now=running.database.clock.now())
 
     return {
+        "note webhooks": Job(5.0, last_webhooks.beat),
         "forget people": Job(2.0, forgetting.soon),
         "forget who was just created": Job(300.0, forget_known, jitter=60.0),
     }
@@ -189,8 +267,14 @@ def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
         "look for mapping": Job(1.0, received.ring),
         "look for deliveries": Job(1.0, queued.ring),
         "see changes": Job(0.5, running.directory.refresh_if_changed),
+        "finish removals": Job(60.0, running.front.finish_removals, jitter=10.0),
+        "tell Intercom how we are": Job(300.0, running.front.health_check.push_changes, jitter=30.0),
+        "look at Stripe's endpoints": Job(6 * 3600.0, running.front.health_check.look_at_stripe, jitter=600.0),
         "retention": Job(60.0, lambda: retention.turn(running.database, running.settings), jitter=20.0),
+        "follow the mappings": Job(FOLLOW_S, running.mappings.follow, may_take_long=True),
     }
+    if running.folder is not None and not running.database.many_processes:
+        jobs["look into the mappings folder"] = Job(LOOK_S, running.folder.look, may_take_long=True)
     if isinstance(running.database, Postgres):
         jobs["follow the clock"] = Job(60.0, running.database.follow_clock, jitter=5.0)
     return jobs
@@ -202,18 +286,24 @@ class Work:
 
     mapper: Mapper
     worker: Worker
+    syncing: Syncing
     tell: Tell
     _loops: Sequence[asyncio.Task[None]] = ()
+    _syncing: Sequence[asyncio.Task[None]] = ()
 
     def start(self) -> None:
         """Begin; to be called inside the event loop."""
         stages = (("map", self.mapper), ("deliver", self.worker))
         self._loops = [asyncio.create_task(_loop(name, each, self.tell)) for name, each in stages]
+        self._syncing = [asyncio.create_task(_loop(name, each, self.tell)) for name, each in self.syncing.loops.items()]
 
     async def stop(self) -> None:
         """Begin nothing new, let what is in flight finish, give back what is not begun. May be called again."""
         self.worker.stop()
         self.mapper.stop()
+        for loop in self._syncing:  # the next start goes on from where they have come to
+            loop.cancel()
+        await asyncio.gather(*self._syncing, return_exceptions=True)
         await self.worker.drain(DRAIN_S)
         if self._loops:
             _, hanging = await asyncio.wait(self._loops, timeout=WAIT_S)
@@ -223,17 +313,19 @@ class Work:
 
 @contextlib.asynccontextmanager
 async def _working(running: Service, received: Bell, queued: Bell) -> AsyncIterator[Work]:
-    """Map and deliver while this is open."""
-    async with make_session(CONCURRENCY) as session:
+    """Map, deliver and keep in step with Stripe while this is open."""
+    names, stripe_api = Names(), StripeApi(base_url=running.settings.stripe_api_url)
+    async with make_session(CONCURRENCY) as session, stripe_api.opened():
+        syncing = _syncing(running, stripe_api, names, received, queued)
         mapper = Mapper(
             running.database,
             running.directory,
-            Names(),
-            lambda: running.mappings.catalog,
-            running.mappings.options,
-            running.tell,
+            names,
+            running.mappings.rules,
+            tell_all(running.tell, syncing.asker.note),
             received,
             queued,
+            syncing.asker.unnamed,
         )
         worker = Worker(
             running.database,
@@ -245,7 +337,7 @@ async def _working(running: Service, received: Bell, queued: Bell) -> AsyncItera
         )
         running.metrics.gauge("deliveries_in_flight", "Deliveries being tried now.", lambda: worker.in_flight)
         async with _alive(running.database, worker, running.tell):
-            work = Work(mapper, worker, running.tell)
+            work = Work(mapper, worker, syncing, running.tell)
             work.start()
             try:
                 yield work
@@ -282,7 +374,38 @@ async def _beat(pulse: Pulse, tell: Tell) -> None:
             tell(StageFailed("pulse", error))
 
 
-async def _loop(name: str, stage: Mapper | Worker, tell: Tell) -> None:
+def _syncing(running: Service, stripe_api: StripeApi, names: Names, received: Bell, queued: Bell) -> Syncing:
+    """Keeping in step with Stripe."""
+    naming = Naming(running.database, stripe_api, names, running.tell)
+    reconciler = Reconciler(
+        running.database,
+        running.directory,
+        stripe_api,
+        lambda: running.mappings.catalog,
+        running.tell,
+        received.ring,
+        running.settings.reconcile_seconds,
+        naming.find_all,
+    )
+    people = People(running.database, stripe_api, running.tell, queued.ring)
+    asker = Asker(running.database, running.directory, people, naming, running.tell)
+    return Syncing(reconciler if reconciler.every_s else None, asker)
+
+
+@dataclass(frozen=True)
+class Syncing:
+    """The loops that keep in step with Stripe."""
+
+    reconciler: Reconciler | None
+    asker: Asker
+
+    @property
+    def loops(self) -> dict[str, Reconciler | Asker]:
+        """By the name that their failures are told under."""
+        return {"ask": self.asker} | ({"reconcile": self.reconciler} if self.reconciler else {})
+
+
+async def _loop(name: str, stage: Mapper | Worker | Reconciler | Asker, tell: Tell) -> None:
     """Run a stage until it is told to stop: an error that nobody foresaw is told, and the stage goes on."""
     while True:
         try:
@@ -347,8 +470,9 @@ async def listening(
         await runner.cleanup()
 
 
-async def until_told_to_stop(on_reload: Mappings, tell: Tell) -> None:
+async def until_told_to_stop(running: Service) -> None:
     """Wait for SIGTERM or SIGINT; SIGHUP reads the mapping files anew. A second signal ends the process at once."""
+    reloads: set[asyncio.Task[None]] = set()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -357,11 +481,15 @@ async def until_told_to_stop(on_reload: Mappings, tell: Tell) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
 
-    def reload() -> None:
+    async def reloaded() -> None:
         try:
-            on_reload.reload()
-        except SettingsError as error:
-            tell(StageFailed("mappings", error))
+            await running.reload_mappings()
+        except ConnectorError as error:
+            running.tell(StageFailed("mappings", error))
+
+    def reload() -> None:
+        reloads.add(task := asyncio.create_task(reloaded()))
+        task.add_done_callback(reloads.discard)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked)

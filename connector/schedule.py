@@ -27,6 +27,8 @@ class Job:
     seconds: float
     run: Callable[[], Awaitable[object] | object]
     jitter: float = 0.0
+    may_take_long: bool = False
+    """Whether being due again before it has ended is nothing to tell of."""
 
 
 class Overrun(Exception):
@@ -38,6 +40,7 @@ class Schedule:
 
     def __init__(self, jobs: Mapping[str, Job], *, tell: Tell) -> None:
         self._tell = tell
+        self._slow = {name for name, job in jobs.items() if job.may_take_long}
         self._scheduler = AsyncIOScheduler(
             jobstores={"default": MemoryJobStore()},
             executors={"default": AsyncIOExecutor()},
@@ -68,4 +71,6 @@ class Schedule:
             self._tell(StageFailed(f"schedule.{name}", error))
 
     def _left_out(self, event: JobEvent) -> None:
+        if event.job_id in self._slow:
+            return
         self._tell(StageFailed(f"schedule.{event.job_id}", Overrun("still running when it was due again")))

@@ -64,7 +64,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on; `0.0.0.0` for every interface.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on, 1 … 65535; 0 takes a free one.")
     mappings_dir: Path | None = Field(
-        default=None, description="Folder of your own mapping files, laid over the shipped catalogue by entry id."
+        default=None,
+        description="Folder of your own mapping files, laid over the shipped catalogue by entry id. On SQLite `serve` "
+        "watches and deploys it; with several processes `connector mappings deploy` does.",
     )
     encryption_keys: SecretStr | None = Field(
         default=None,
@@ -77,13 +79,33 @@ class Settings(BaseSettings):
     intercom_version: str = Field(
         default="2.16", pattern=r"^[0-9]{1,2}\.[0-9]{1,2}$", description="Version of Intercom's API to ask for."
     )
+    stripe_api_url: str | None = Field(
+        default=None, description="Used instead of Stripe's address: for the sandbox and tests."
+    )
+    reconcile_seconds: int = Field(
+        default=600,
+        ge=0,
+        le=86_400,
+        description="Seconds between two looks at Stripe's list of events for what did not arrive, for each endpoint "
+        "that has a restricted key; 0: never.",
+    )
     intercom_client_id: str | None = Field(
-        default=None, description="Client id of your app in Intercom's Developer Hub. Only a listed app needs it."
+        default=None,
+        description="Client id of your app in Intercom's Developer Hub; with the secret it turns on `/install`, "
+        "set-up, the card, uninstall and the health check.",
     )
     intercom_client_secret: SecretStr | None = Field(
+        default=None, description="Client secret of that app: signs what Intercom calls, and buys access tokens."
+    )
+    operator: str | None = Field(
         default=None,
-        description="Client secret of your app in Intercom's Developer Hub: proves what Intercom sends to "
-        "`/intercom/webhooks`. Unset: that address refuses everything.",
+        max_length=120,
+        description="Who runs this service, as its privacy page and terms name them: your company's name.",
+    )
+    support_email: str | None = Field(
+        default=None,
+        pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+        description="Address at which people who use this service get help; shown on its pages.",
     )
     metadata_keys: int = Field(
         default=10,
@@ -131,7 +153,7 @@ class Settings(BaseSettings):
         description="`debug`, `info`, `warning` or `error`: the least level that is written.",
     )
 
-    @field_validator("base_url", "intercom_api_url")
+    @field_validator("base_url", "intercom_api_url", "stripe_api_url")
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
         """An http(s) address, without the slash at its end."""

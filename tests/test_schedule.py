@@ -96,6 +96,20 @@ async def test_a_job_that_takes_too_long_is_left_out_and_told_but_never_runs_twi
     assert isinstance(told[0].error, Overrun)
 
 
+async def test_a_job_that_may_take_long_is_left_out_without_a_word() -> None:
+    go_on, begun = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        begun.set()
+        await go_on.wait()
+
+    other = Bell(20)
+    async with running({"slow": Job(SOON, slow, may_take_long=True), "other": Job(SOON, other.ring)}):
+        await begun.wait()
+        await other.rung.wait()
+        go_on.set()
+
+
 async def test_a_busy_loop_delays_a_job_and_never_drops_it() -> None:
     bell = Bell(1)
     async with running({"bell": Job(1.2, bell.ring)}):

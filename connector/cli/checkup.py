@@ -16,14 +16,21 @@ from aiohttp import ClientTimeout, http_parser
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector import manifest
+from connector.appstore.developer_hub import Field, Operator, fields, gaps
+from connector.catalogues import store as catalogues
+from connector.catalogues.built import build
+from connector.catalogues.deploying import REFUSED
+from connector.catalogues.mapping_set import MappingSet
 from connector.database.clock import wall
 from connector.database.engine import open_database, parse_url
 from connector.database.migrate import current_revision, newest_revision
 from connector.errors import ConnectorError
 from connector.intercom.client import IntercomClient, base_url, make_session
 from connector.intercom.me import Me
+from connector.mapping.review import Checks
 from connector.mapping_files import check as check_mappings
 from connector.mapping_files import shipped_folder
+from connector.outbox.alerts import open_alerts
 from connector.settings import PREFIX, Settings, variable
 from connector.workspaces import endpoints, store
 from connector.workspaces.keys import key_file, load_vault
@@ -134,8 +141,57 @@ async def _mappings(settings: Settings) -> Finding:
     return Finding(True, f"{len(loaded.catalog.entries)} entries, {enabled} of them on")
 
 
+async def _deployed(settings: Settings) -> Finding:
+    """Which mapping set every process maps by, and whether this machine's folder is it."""
+    if _not_there(settings):
+        return Finding(True, "nothing yet: the shipped catalogue alone")
+    database = await open_database(settings.database_url)
+    try:
+        if await current_revision(database) != newest_revision():
+            return Finding(None, "the database is of another version", "connector migrate")
+        found = await database.read(catalogues.active)
+        digest = await database.read(catalogues.active_digest)
+        refused = [each for each in await database.read(open_alerts) if each.kind == REFUSED]
+    finally:
+        await database.close()
+    if refused:
+        return Finding(
+            False, f"a change in {refused[0].subject} was refused: {refused[0].detail.splitlines()[0]}", "mend it"
+        )
+    if not (built := build(found, Checks(settings.metadata_keys))).ok:
+        remedy = "connector mappings deploy, or connector mappings rollback"
+        return Finding(False, f"{found.digest[:12]} cannot be used by this version: {built.mistakes[0]}", remedy)
+    if settings.mappings_dir and MappingSet.of_folder(settings.mappings_dir) != found:
+        here = f"{settings.mappings_dir} is not what is in use"
+        return Finding(None, here, "connector mappings deploy --dry-run shows how they differ")
+    return Finding(True, "the shipped catalogue alone" if digest is None else digest[:12])
+
+
 async def _manifest(_settings: Settings) -> Finding:
     return Finding(True, f"app.json describes {manifest.load().name!r}")
+
+
+async def _app(settings: Settings) -> Finding:
+    """Whether this service is ready to be an app at Intercom, where it is to be one."""
+    given = (settings.intercom_client_id, settings.intercom_client_secret)
+    if given == (None, None):
+        return Finding(True, "not in use: one workspace, by its access token")
+    if None in given:
+        missing = "intercom_client_id" if given[0] is None else "intercom_client_secret"
+        return Finding(False, f"{variable(missing)} is not set", "both are in the Developer Hub, under Authentication")
+    if found := gaps(operator(settings)):
+        return Finding(False, "; ".join(found), "set them: docs/publish.md")
+    return Finding(True, f"ready; what to enter in the Developer Hub for {settings.base_url} stands below")
+
+
+def operator(settings: Settings) -> Operator:
+    """What this deployment says of itself."""
+    return Operator(settings.base_url, settings.operator, settings.support_email)
+
+
+def developer_hub(settings: Settings) -> list[Field]:
+    """What to enter in the Developer Hub; nothing where the address is not known."""
+    return fields(manifest.load(), settings.base_url) if settings.base_url else []
 
 
 async def _intercom(settings: Settings) -> Finding:
@@ -179,7 +235,9 @@ CHECKS: dict[str, Check] = {
     "database": _database,
     "keys": _keys,
     "mappings": _mappings,
+    "deployed": _deployed,
     "manifest": _manifest,
+    "app": _app,
     "Intercom": _intercom,
 }
 

@@ -140,7 +140,7 @@ async def _story(session: Session, text: str) -> tuple[dict[str, Any], list[str]
     app_ids = await session.app_ids()
     if story is None:
         raise UsageError(f"the delivery {text!r} has gone meanwhile")
-    entry, digest = entry_of(session.settings, delivery.mapping_id)
+    entry, digest = await entry_of(session, delivery.workspace_id, delivery.mapping_id)
     document_ = {
         **document(story.delivery, app_ids),
         "next_try": moment(story.due),

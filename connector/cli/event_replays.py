@@ -174,18 +174,18 @@ def _doing(session: Session, selection: EventSelection) -> acting.Do:
 
 async def _would_become(session: Session, selection: EventSelection, manner: Manner) -> list[Mapping[str, Any]]:
     """What today's mapping makes of the first of them, beside what was made of them before. Nothing is stored."""
+    from connector.cli import todays
     from connector.cli.output import say
-    from connector.cli.todays import catalog as todays_catalog
-    from connector.cli.todays import options_of
     from connector.outbox.rehearsal import rehearse
+    from connector.workspaces import store
 
-    catalog = todays_catalog(session.settings)
+    rules_of = await todays.rules(session)
     items: list[Mapping[str, Any]] = []
     first = Manner(limit=min(manner.limit or SHOWN_IN_DRY_RUN, SHOWN_IN_DRY_RUN))
     async for page in _pages(session, selection, first):
         for event in page:
-            options = await options_of(session, event.workspace_id)
-            becomes = await session.database.read(rehearse, event, catalog, options)
+            workspace = await session.database.read(store.get, session.vault, event.workspace_id)
+            becomes = await session.database.read(rehearse, event, rules_of(workspace))
             items.append({"id": event.key.hex(), "external_id": event.external_key, "becomes": becomes.lines})
     if not manner.as_json:
         for item in items:

@@ -17,11 +17,15 @@ import typer
 
 from connector.cli import (
     audit,
+    backfill,
     backup,
+    catalogues,
+    choices,
     deliveries,
     demo,
     doctor,
     endpoints,
+    event_names,
     event_replays,
     events,
     first_run,
@@ -53,8 +57,11 @@ for commands in (backup, retention):
 replays.register(deliveries.app)
 event_replays.register(events.app)
 first_run.register(workspaces.app)
-for group in (workspaces, endpoints, events, deliveries, people, mappings, keys, audit):
+catalogues.register(mappings.app)
+choices.register(workspaces.app)
+for group in (workspaces, endpoints, events, deliveries, people, backfill, mappings, keys, audit):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
+app.add_typer(event_names.app, name="event-names")
 
 
 def _show_version(wanted: bool) -> None:

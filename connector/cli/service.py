@@ -153,7 +153,7 @@ async def _until_stopped(
             doing["url"] = where.url
         if shared:
             in_line_with_parent(shared[1])
-        told_to_stop = asyncio.create_task(until_told_to_stop(running.mappings, running.tell))
+        told_to_stop = asyncio.create_task(until_told_to_stop(running))
         await asyncio.sleep(0)  # who reads that it runs may tell it to stop: by now it listens for that
         logs.line(Words(logging.INFO, "running", doing))
         await told_to_stop

@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
+    ClauseElement,
     ColumnElement,
     Connection,
     CursorResult,
@@ -38,6 +39,8 @@ from sqlalchemy.types import TypeEngine
 
 Rows: TypeAlias = Sequence[dict[str, Any]]
 """Column name → value; int, str, bytes, float, bool or None, as the driver takes them."""
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+"""A row of however many columns."""
 
 
 LONGEST_CHUNK = 128
@@ -71,9 +74,9 @@ class ByKeys:
         self._sqlite: dict[int, _Positional] = {}
         self._postgres: Executable | None = None
 
-    def rows(self, connection: Connection, keys: Sequence[bytes], **values: object) -> list[Row[Any]]:
+    def rows(self, connection: Connection, keys: Sequence[bytes], **values: object) -> list[AnyRow]:
         """Run it for `keys`; the rows that it gives."""
-        found: list[Row[Any]] = []
+        found: list[AnyRow] = []
         for result in self._results(connection, keys, values):
             found += result.fetchall()
         return found

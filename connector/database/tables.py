@@ -107,6 +107,9 @@ endpoints = Table(
     Column("signing_secrets", LargeBinary, nullable=True),  # encrypted JSON list: several while one is rotated
     Column("authorization", LargeBinary, nullable=True),  # encrypted: the Authorization header the sender is to show
     Column("restricted_key", LargeBinary, nullable=True),  # encrypted: Stripe
+    Column("browser_keys", LargeBinary, nullable=True),  # encrypted JSON list: write keys that browsers may show
+    _display("account_id"),  # Stripe's acct_…, where a restricted key told it
+    _display("remote_id"),  # Stripe's we_…: an endpoint that we made there, and are to delete
     _time("created_at"),
     _time("rotated_at", nullable=True),
     _time("removed_at", nullable=True),
@@ -331,6 +334,52 @@ names = Table(
     _time("seen_at"),
 )
 
+# ── keeping in step with Stripe ─────────────────────────────────────────────────────────────────────────────────────
+
+sync_state = Table(
+    "sync_state",
+    metadata,
+    _workspace(),
+    Column("endpoint_id", Integer, primary_key=True, autoincrement=False),
+    Column("livemode", Boolean, primary_key=True),
+    _time("last_webhook_at", nullable=True),
+    _time("reconciled_until", nullable=True),  # what happened before is here, or is a gap
+    _time("reconciled_at", nullable=True),  # when that was last looked at to the end
+    Column("listed", BigInteger, nullable=False, server_default=text("0")),  # events that Stripe listed
+    Column("found", BigInteger, nullable=False, server_default=text("0")),  # of those, what no webhook had brought
+    _time("named_at", nullable=True),  # when products, prices and coupons were all asked for
+    _display("trouble"),  # why it does not go on
+    _time("trouble_at", nullable=True),
+    Column("gaps", Text, nullable=False, server_default=text("'[]'")),  # JSON [[from, to], …] in milliseconds
+)
+
+asked = Table(
+    "asked",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),  # digest of the kind and id of what Stripe was asked for
+    Column("outcome", String(32), nullable=False),
+    _time("asked_at"),
+    Column("again_at", BigInteger, nullable=False),  # not to be asked for before
+)
+
+backfills = Table(
+    "backfills",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),  # digest of what was asked for
+    Column("endpoint_id", Integer, nullable=False),
+    Column("request", Text, nullable=False),  # JSON: what was asked for
+    Column("cursor", Text, nullable=True),  # JSON: how far it has come; null = not begun
+    _state(),  # sync.backfills.BackfillState
+    Column("read", BigInteger, nullable=False, server_default=text("0")),
+    Column("new", BigInteger, nullable=False, server_default=text("0")),
+    Column("skipped", BigInteger, nullable=False, server_default=text("0")),
+    _time("started_at"),
+    _time("updated_at"),
+    _time("finished_at", nullable=True),
+)
+
 # ── what a workspace has, and what happened to it ───────────────────────────────────────────────────────────────────
 
 event_names = Table(
@@ -342,6 +391,7 @@ event_names = Table(
     Column("types", Text, nullable=False),  # JSON {key: type}, frozen at first send
     _time("first_seen_at"),
     _display("stopped_reason"),
+    _time("counted_at", nullable=True),  # since when it is one of the names that Intercom allows
 )
 
 alerts = Table(
@@ -376,6 +426,59 @@ matches = Table(
     _time("asked_at"),
 )
 
+# ── installing and setting up ───────────────────────────────────────────────────────────────────────────────────────
+
+oauth_states = Table(
+    "oauth_states",
+    metadata,
+    _key("key", primary_key=True),  # digest of the state: nobody's workspace yet
+    _key("browser"),  # digest of the cookie of the browser that began
+    _time("created_at"),
+    Index(None, "created_at"),
+)
+
+setup_links = Table(
+    "setup_links",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),  # of a one-time link that was used
+    _time("expires_at"),
+    Index(None, "expires_at"),
+)
+
+setup_sessions = Table(
+    "setup_sessions",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),  # digest of the session's token
+    _display("actor", nullable=False),  # who came in, and how
+    _time("expires_at"),
+    Index(None, "expires_at"),
+)
+
+health_reports = Table(
+    "health_reports",
+    metadata,
+    _workspace(),
+    Column("report", Text, nullable=False),  # JSON: what Intercom was last told of this workspace
+    _time("told_at"),
+)
+
+# ── what the mapping is ─────────────────────────────────────────────────────────────────────────────────────────────
+
+catalogues = Table(
+    "catalogues",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # of the documents
+    Column("documents", Text, nullable=False),  # JSON {path: YAML}: the operator's own files, not the shipped ones
+    Column("shipped_digest", String(64), nullable=False),  # of the shipped catalogue that they were checked over
+    Column("entries", Integer, nullable=False),  # of both together
+    _time("deployed_at"),  # for the last time: a rollback is no deployment
+    _display("deployed_by", nullable=False),
+    _time("from_folder_at", nullable=True),  # when a service last found just these in its folder
+    _time("activated_at"),
+)
+
 # ── the service itself ──────────────────────────────────────────────────────────────────────────────────────────────
 
 service = Table(
@@ -383,6 +486,7 @@ service = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),  # one row
     Column("changes", BigInteger, nullable=False),  # rises with each change of a workspace, an endpoint or a setting
+    Column("catalogue", String(64), nullable=True),  # the digest of the mapping set in use: one row, so one set
     CheckConstraint("id = 1", name="one_row"),
 )
 

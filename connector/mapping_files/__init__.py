@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from connector.mapping_files.examples import run_examples
-from connector.mapping_files.folders import Loaded, check, load, shipped_folder
+from connector.mapping_files.folders import Loaded, check, load, mapping_files, read_text, shipped_folder
 from connector.mapping_files.yaml_nodes import MAX_FILE
 
-__all__ = ["MAX_FILE", "Loaded", "check", "load", "run_examples", "shipped_folder"]
+__all__ = ["MAX_FILE", "Loaded", "check", "load", "mapping_files", "read_text", "run_examples", "shipped_folder"]

@@ -146,6 +146,8 @@ class _Reader:
             self._key(event, top)
             return
         text, style, start, end = event.value, event.style, event.start_mark, event.end_mark
+        assert start is not None
+        assert end is not None
         line, column = start.line + 1, start.column + 1
         quoted = style in _QUOTES
         verbatim = end.line == start.line and end.column - start.column == len(text) + 2 * quoted
@@ -159,7 +161,7 @@ class _Reader:
             remedy = f"take one out; the first is in line {keys[key][0]}"
             self._add(*_spot(start), f"`{key}` is here twice", remedy)
         else:
-            keys[key] = (start.line + 1, start.column + 1)
+            keys[key] = _spot(start)
         top.key = key
 
     def _begin(self, event: yaml.CollectionStartEvent, opened: _Open) -> None:

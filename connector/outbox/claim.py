@@ -13,13 +13,14 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, Integer, Row, Select, bindparam, case, or_, select, update
+from sqlalchemy import BigInteger, Connection, Integer, Select, bindparam, case, or_, select, update
 
-from connector.database.rows import ByKeys
+from connector.database.rows import AnyRow, ByKeys
 from connector.database.tables import deliveries, queue, received_events
 from connector.events import Key, Priority
-from connector.outbox import gate, lanes, regions
+from connector.outbox import admission, gate, lanes, regions
 from connector.outbox import queue as queue_sql
+from connector.outbox.admission import Admitted, Opened
 from connector.outbox.delivery import COLUMNS, Delivery, State, from_values
 from connector.outbox.lanes import Lane
 from connector.outbox.queue import LEASE_MS
@@ -61,13 +62,15 @@ def claim(
     suspects: bool = True,
     held: Mapping[int, int] | None = None,
     max_age_ms: int | None = None,
+    opened: list[Opened] | None = None,
 ) -> list[Claimed]:
     """Up to `room` deliveries to try now, fairly from all lanes that are due; without `suspects`, none of those.
 
     `held` (by workspace) are those that the process has already. With it no workspace gets more than an even share of
     all there is room for, and one share is left for the next that comes: whose calls hang cannot take everybody's room.
-    What may not go out (`gate`) is held instead.
+    What may not go out (`gate`, `admission`) is held instead; alerts that this opens are put into `opened`.
     """
+    opened = [] if opened is None else opened
     claimed: list[Claimed] = []
     due = lanes.due(connection, holder=holder, now=now, limit=min(LANES_AT_ONCE, room))
     troubled = _troubled_regions(connection, due)
@@ -76,9 +79,11 @@ def claim(
         share = (room - len(claimed)) // (len(due) - place)  # of what those before it have left over
         share = min(share, rooms.get(lane.workspace_id, room))
         region = troubled.get(lane.region) or Region(lane.region)
-        found = _claim_from(
+        let_through = _claim_from(
             connection, lane, region, holder=holder, now=now, room=share, suspects=suspects, max_age_ms=max_age_ms
         )
+        found = let_through.claimed
+        opened += let_through.opened
         if lane.region in troubled:
             troubled[lane.region] = region.sent(len(found), now)
         claimed += found
@@ -114,13 +119,15 @@ def _claim_from(
     room: int,
     suspects: bool,
     max_age_ms: int | None,
-) -> list[Claimed]:
+) -> Admitted:
     admitted = region.admits(lane.breaker.admits(min(room, lane.budget.available(now)), now), now)
     lease_id, until = holder[:8] + secrets.token_bytes(8), now + LEASE_MS
     rows = _due_rows(connection, lane.workspace_id, now, admitted, suspects=suspects) if admitted else []
     found = [_claimed(row, lease_id, until, now, lane.region) for row in rows]
     found = gate.hold_back(connection, lane.workspace_id, found, now=now, max_age_ms=max_age_ms)
     found = _alone(_without_killers(connection, found, now))
+    let_through = admission.admit(connection, lane.workspace_id, found, now=now)
+    found = list(let_through.claimed)
     queue_sql.note_interrupted(connection, [_id(each) for each in found if each.history.claims])
     ids = [each.delivery.id for each in found]
     _LEASE.run(connection, ids, the_workspace=lane.workspace_id, the_lease=lease_id, until=until, at=now)
@@ -130,12 +137,12 @@ def _claim_from(
     next_due = _next(earliest, replace(lane, budget=budget), region.sent(len(found), now), now)
     lane = replace(lane, budget=budget, breaker=breaker, next_due=next_due)
     lanes.serve(connection, lane, holder=holder if found else None, now=now)
-    return found
+    return let_through
 
 
-def _due_rows(connection: Connection, workspace_id: int, now: int, limit: int, *, suspects: bool) -> Sequence[Row[Any]]:
+def _due_rows(connection: Connection, workspace_id: int, now: int, limit: int, *, suspects: bool) -> Sequence[AnyRow]:
     """Live work first; each priority is one walk along the index."""
-    found: list[Row[Any]] = []
+    found: list[AnyRow] = []
     for priority in Priority:
         if len(found) < limit:
             given = {"the_workspace": workspace_id, "of": priority.value, "now": now, "most": limit - len(found)}
@@ -174,7 +181,8 @@ def _with_their_deliveries(pick: Select[Any]) -> Select[Any]:
             picked.c.unknowns,
             picked.c.ladder,
             received_events.c.received_at,
-            received_events.c.occurred_at,
+            # history was asked for by an operator: its age counts from then
+            case((received_events.c.priority == Priority.HISTORY.value, None), else_=received_events.c.occurred_at),
             deliveries.c.released_at,
         )
         .select_from(picked)
@@ -210,7 +218,7 @@ _LEASE = ByKeys(
 )
 
 
-def _due_of(row: Row[Any]) -> int:
+def _due_of(row: AnyRow) -> int:
     return int(row.due)
 
 
@@ -238,7 +246,7 @@ def _next(earliest: int | None, lane: Lane, region: Region, now: int) -> int | N
     return max(earliest, min(max(lane.budget.next_at(now), region.next_at(now)), now + LEASE_MS))
 
 
-def _claimed(row: Row[Any], lease_id: Key, until: int, now: int, region: str) -> Claimed:
+def _claimed(row: AnyRow, lease_id: Key, until: int, now: int, region: str) -> Claimed:
     delivery, more = from_values(row[:_OWN]), row[_OWN:]
     claims, number, due, attempts, first_attempt_at, stood_still, ambiguous, lookups, unknowns, ladder, *times = more
     received_at, occurred_at, released_at = times

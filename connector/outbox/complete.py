@@ -124,16 +124,14 @@ def _complete(connection: Connection, done: Completion, row: RowMapping | None) 
             _reschedule(connection, done, row, due=done.finished_at)
             return Completed(late=False, stopped=_stop_workspace(connection, done, reason))
         case StopName(reason):
-            _finish(connection, done, State.DEAD, reason)
-            return Completed(late=False, stopped=_stop_name(connection, done, reason))
+            _finish(connection, done, State.HELD, reason)
+            return Completed(late=False, stopped=_stop_name(connection, done))
     return _ON_TIME
 
 
-def _stop_name(connection: Connection, done: Completion, reason: str) -> bool:
+def _stop_name(connection: Connection, done: Completion) -> bool:
     delivery = done.claimed.delivery
-    return stop.stop_name(
-        connection, delivery.workspace_id, delivery.name, reason, done.outcome.words, now=done.finished_at
-    )
+    return stop.no_place(connection, delivery.workspace_id, delivery.name, done.outcome.words, now=done.finished_at)
 
 
 def _stop_workspace(connection: Connection, done: Completion, reason: str) -> bool:

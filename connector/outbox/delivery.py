@@ -9,7 +9,8 @@
        ├──► held ──► due                 an operator lets it go
        └──► dead, discarded
 
-    due ──► held                         too old to be sent unasked, or its workspace only tries others
+    due ──► held                         too old to be sent unasked, its workspace tries others, or its name is stopped
+    parked ──► held                      its name is stopped
     waiting, held, parked ──► dead       nothing happened until what is old is pruned
 
 `waiting`: nobody is known whom it is for. A `held` delivery goes back to `due` when it is released. A `dead` or
@@ -49,9 +50,9 @@ FINAL = (State.DELIVERED, State.DEAD, State.DISCARDED)
 
 AFTER: Mapping[State, tuple[State, ...]] = {
     State.WAITING: (State.DUE, State.HELD, State.DEAD, State.DISCARDED),
-    State.HELD: (State.DUE, State.DEAD, State.DISCARDED),
-    State.DUE: (State.DELIVERED, State.HELD, State.PARKED, State.DEAD, State.DISCARDED),
-    State.PARKED: (State.DUE, State.DELIVERED, State.DEAD, State.DISCARDED),
+    State.HELD: (State.DUE, State.DISCARDED),
+    State.DUE: (State.DELIVERED, State.PARKED, State.HELD, State.DEAD, State.DISCARDED),
+    State.PARKED: (State.DUE, State.DELIVERED, State.HELD, State.DEAD, State.DISCARDED),
     State.DELIVERED: (),
     State.DEAD: (State.DUE, State.DELIVERED, State.DISCARDED),
     State.DISCARDED: (State.DUE, State.DELIVERED),
@@ -116,7 +117,8 @@ def name_key(name: str) -> Key:
     return digest(name.casefold().replace(".", "-").replace("$", "-"))
 
 
-_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+"""JSON as it is stored, and as metadata goes on the wire."""
 
 
 def as_row(
@@ -133,11 +135,11 @@ def as_row(
         "once_key": once_key(event),
         "name": display(event.name),
         "created_at": event.created_at,
-        "contact": _compact([[identifier.kind.value, identifier.value] for identifier in event.contact]),
+        "contact": compact([[identifier.kind.value, identifier.value] for identifier in event.contact]),
         "identifier_kind": None,
         "identifier_value": None,
-        "metadata": _compact(event.metadata),
-        "notes": _compact(event.notes),
+        "metadata": compact(event.metadata),
+        "notes": compact(event.notes),
         "state": State.WAITING.value,
         "reason": None,
         "mapped_at": now,
@@ -177,45 +179,9 @@ def from_row(row: RowMapping) -> Delivery:
 
 def from_values(values: Sequence[Any]) -> Delivery:
     """The values of `COLUMNS` as a delivery."""
-    (
-        workspace_id,
-        delivery,
-        received_key,
-        mapping_id,
-        mapping_digest,
-        generation,
-        name,
-        created_at,
-        contact,
-        kind,
-        value,
-        metadata,
-        notes,
-        state,
-        reason,
-        mapped_at,
-        updated_at,
-        delivered_at,
-    ) = values
-    return Delivery(
-        workspace_id,
-        delivery,
-        received_key,
-        mapping_id,
-        mapping_digest,
-        generation,
-        name,
-        created_at,
-        contact,
-        Identifier(_KINDS[kind], value) if kind else None,
-        metadata,
-        notes,
-        _STATES[state],
-        reason,
-        mapped_at,
-        updated_at,
-        delivered_at,
-    )
+    first, (kind, value, metadata, notes, state), last = values[:9], values[9:14], values[14:]
+    identifier = Identifier(_KINDS[kind], value) if kind else None
+    return Delivery(*(*first, identifier, metadata, notes, _STATES[state], *last))
 
 
 _KINDS = {kind.value: kind for kind in IdentifierKind}

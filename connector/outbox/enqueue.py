@@ -15,10 +15,10 @@ from connector import names
 from connector.contacts import directory
 from connector.contacts.directory import Resolved, Statement, Unresolved
 from connector.database.rows import ANY_KEY, insert_new
-from connector.database.tables import deliveries, event_names
+from connector.database.tables import deliveries
 from connector.events import Identifier, IntercomEvent, Key, Priority, ReceivedState
 from connector.inbox.store import ReceivedEvent, settle, still_to_map
-from connector.outbox import asides, queue, readiness, seconds, waiting
+from connector.outbox import asides, event_names, queue, readiness, seconds, waiting
 from connector.outbox.delivery import State, as_row, delivery_id, name_key
 from connector.outbox.seconds import Wish
 from connector.outbox.translation import Translation
@@ -51,7 +51,6 @@ def enqueue(
     connection: Connection,
     translations: Sequence[Translation],
     *,
-    catalogue: str,
     now: int,
 ) -> list[Stored]:
     """Store what came of some received events. One that another process has mapped meanwhile is passed over."""
@@ -60,8 +59,8 @@ def enqueue(
     directory.take_turns(connection, asking=_asking(mine), learning=_learning(mine))
     names.record(connection, [name for each in mine for name in each.names], now=now)
     news = directory.record(connection, list(_statements(mine)), now=now)
-    new = _insertable(connection, [_new(each, event, catalogue, now) for each in mine for event in each.events])
-    wants = _address(connection, new, now)
+    new = _insertable(connection, [_new(each, event, now) for each in mine for event in each.events])
+    wants = _address(connection, new)
     inserted = _insert(connection, new)
     _queue(connection, inserted, wants, now)
     waiting.address(connection, news, now=now)
@@ -91,10 +90,14 @@ def _statements(translations: Iterable[Translation]) -> Iterator[Statement]:
             yield Statement(each.received.workspace_id, evidence, each.received.key, said_at)
 
 
-def _new(translation: Translation, event: IntercomEvent, catalogue: str, now: int) -> _New:
+def _new(translation: Translation, event: IntercomEvent, now: int) -> _New:
     received = translation.received
     row = as_row(
-        event, workspace_id=received.workspace_id, received=received.key, digest_of_catalogue=catalogue, now=now
+        event,
+        workspace_id=received.workspace_id,
+        received=received.key,
+        digest_of_catalogue=translation.catalogue,
+        now=now,
     )
     return _New(received, event, row)
 
@@ -126,9 +129,9 @@ _IDS = select(deliveries.c.id).where(_HERE, deliveries.c.id.in_(_KEYS))
 _ONCE_KEYS = select(deliveries.c.once_key).where(_HERE, deliveries.c.once_key.in_(_KEYS), deliveries.c.generation == 0)
 
 
-def _address(connection: Connection, new: Sequence[_New], now: int) -> dict[queue.Id, tuple[Identifier, ...]]:
+def _address(connection: Connection, new: Sequence[_New]) -> dict[queue.Id, tuple[Identifier, ...]]:
     """Give each its identifier, its second and its state; whom those want that nobody is known for."""
-    stopped = _stopped_names(connection, new, now)
+    stopped = event_names.stopped(connection, {(each.received.workspace_id, name_key(each.event.name)) for each in new})
     standings = readiness.standings(connection, {each.received.workspace_id for each in new})
     people = _people(connection, new)
     wishes: list[Wish] = []
@@ -144,8 +147,9 @@ def _address(connection: Connection, new: Sequence[_New], now: int) -> dict[queu
             case Unresolved(reason, wanted):
                 each.row.update(reason=reason)
                 wants[each.id] = wanted
-        if (workspace_id, name_key(each.event.name)) in stopped:
-            each.row.update(state=State.DEAD.value, reason="name_stopped")
+        why = stopped.get((workspace_id, name_key(each.event.name)))
+        if why is not None and each.row["state"] == State.DUE.value:
+            each.row.update(state=State.HELD.value, reason=why)
     given = seconds.reserve(connection, wishes)
     for each in new:
         if each.row["id"] in given:
@@ -191,26 +195,6 @@ def _set_second(row: dict[str, Any], second: int | None) -> None:
         row.update(state=State.DEAD.value, reason="no_free_second")
     else:
         row.update(created_at=second)
-
-
-def _stopped_names(connection: Connection, new: Sequence[_New], now: int) -> set[tuple[int, Key]]:
-    """Make the workspaces' names known; those of them that are not to be sent any more."""
-    rows = {
-        (each.received.workspace_id, name_key(each.event.name)): {
-            "workspace_id": each.received.workspace_id,
-            "key": name_key(each.event.name),
-            "name": each.row["name"],
-            "types": "{}",
-            "first_seen_at": now,
-        }
-        for each in new
-    }
-    insert_new(connection, event_names, [rows[key] for key in sorted(rows)])
-    query = select(event_names.c.workspace_id, event_names.c.key).where(
-        event_names.c.workspace_id.in_({workspace_id for workspace_id, _ in rows}),
-        event_names.c.stopped_reason.is_not(None),
-    )
-    return {(row.workspace_id, row.key) for row in connection.execute(query)}
 
 
 def _insert(connection: Connection, new: Sequence[_New]) -> list[_New]:

@@ -91,6 +91,12 @@ def find(connection: Connection, workspace_id: int, delivery_id: Key) -> Deliver
     return None if row is None else from_row(row)
 
 
+def some(connection: Connection, workspace_id: int, ids: Sequence[Key]) -> list[Delivery]:
+    """Several deliveries of one workspace, as many of them as there are."""
+    query = select(deliveries).where(deliveries.c.workspace_id == workspace_id, deliveries.c.id.in_(ids))
+    return [from_row(row) for row in connection.execute(query).mappings()]
+
+
 def starting_with(connection: Connection, prefix: bytes, *, limit: int = 2) -> list[tuple[int, Key]]:
     """(workspace, delivery) of ids that begin so: people copy the first eight characters."""
     last = prefix + b"\xff" * (16 - len(prefix))

@@ -20,15 +20,12 @@ from connector.events import ReceivedState
 from connector.inbox import store
 from connector.inbox.store import ReceivedEvent
 from connector.mapping.api_versions import untested
-from connector.mapping.catalog import Catalog
-from connector.mapping.context import Options
 from connector.names import Names
 from connector.outbox.bell import Bell
 from connector.outbox.enqueue import Stored, enqueue
-from connector.outbox.translation import Translation, translation
+from connector.outbox.translation import RulesOf, Translation, translation
 from connector.telemetry.facts import EventMapped, StageFailed, Tell
 from connector.workspaces.directory import Directory
-from connector.workspaces.store import Workspace
 
 BATCH = 100
 AT_ONCE = 8
@@ -52,16 +49,20 @@ class _Work:
 
 @dataclass
 class Mapper:
-    """`catalog` gives the mapping in use at that moment; `queued` is rung when something is to be delivered."""
+    """`rules` gives the mapping set in use at that moment; `queued` is rung when something is to be delivered.
+
+    A batch is mapped by one set, the one in use when it began; each delivery says by which.
+    """
 
     database: Database
     directory: Directory
     names: Names
-    catalog: Callable[[], Catalog]
-    options: Callable[[Workspace | None], Options]
+    rules: Callable[[], RulesOf]
     tell: Tell
     bell: Bell
     queued: Bell
+    unnamed: Callable[[ReceivedEvent, Sequence[str]], None] | None = None
+    """Told of what the mapping could not name; never waited for."""
     _served: int = 0
     """The workspace that had its turn last."""
     _stopping: bool = False
@@ -116,34 +117,36 @@ class Mapper:
 
     async def _map(self, work: _Work) -> int:
         """Translate on the event loop, with a turn for others now and then, and store the lot at once."""
-        translations = []
+        translations, rules = [], self.rules()
         for place, (received, body) in enumerate(work.events):
             if place % AT_ONCE == AT_ONCE - 1:
                 await asyncio.sleep(0)
             if len(body) > LARGE_BODY:
-                translations.append(await asyncio.to_thread(self._translation, received, body, work))
+                translations.append(await asyncio.to_thread(self._translation, received, body, work, rules))
             else:
-                translations.append(self._translation(received, body, work))
+                translations.append(self._translation(received, body, work, rules))
         return self._told(await self.database.transact(self._store, translations)) if translations else 0
 
     def _pick_and_map(self, connection: Connection) -> list[Stored]:
         """The same inside one transaction, which keeps other processes off these events."""
-        work = self._pick(connection, lock=True)
-        return self._store(connection, [self._translation(received, body, work) for received, body in work.events])
+        work, rules = self._pick(connection, lock=True), self.rules()
+        translations = [self._translation(received, body, work, rules) for received, body in work.events]
+        return self._store(connection, translations)
 
-    def _translation(self, received: ReceivedEvent, body: bytes, work: _Work) -> Translation:
-        options = self.options(self.directory.workspace(received.workspace_id))
-        names = work.names[received.workspace_id]
-        return translation(received, body, self.catalog(), names=names, options=options)
+    def _translation(self, received: ReceivedEvent, body: bytes, work: _Work, rules: RulesOf) -> Translation:
+        theirs = rules(self.directory.workspace(received.workspace_id))
+        return translation(received, body, theirs, names=work.names[received.workspace_id])
 
     def _store(self, connection: Connection, translations: Sequence[Translation]) -> list[Stored]:
-        return enqueue(connection, translations, catalogue=self.catalog().digest, now=self.database.clock.now())
+        return enqueue(connection, translations, now=self.database.clock.now())
 
     def _told(self, stored: Sequence[Stored]) -> int:
         for each in stored:
             self.tell(_fact(each))
             for name in each.translation.names:
                 self.names.forget(name.workspace_id)
+            if self.unnamed and each.translation.unnamed:
+                self.unnamed(each.translation.received, each.translation.unnamed)
         if any(each.deliveries for each in stored):
             self.queued.ring()
         return len(stored)

@@ -10,12 +10,10 @@ from sqlalchemy import Connection
 from connector.events import IntercomEvent, Key
 from connector.inbox import store
 from connector.inbox.store import ReceivedEvent
-from connector.mapping.catalog import Catalog
-from connector.mapping.context import Options
 from connector.names import Names
 from connector.outbox import history, queue
 from connector.outbox.delivery import Delivery, State, delivery_id
-from connector.outbox.translation import Translation, translation
+from connector.outbox.translation import Rules, Translation, translation
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +23,13 @@ class Rehearsal:
     lines: tuple[str, ...]
 
 
-def rehearse(connection: Connection, event: ReceivedEvent, catalog: Catalog, options: Options) -> Rehearsal:
-    """What would come of mapping `event` again by `catalog`."""
+def rehearse(connection: Connection, event: ReceivedEvent, rules: Rules) -> Rehearsal:
+    """What would come of mapping `event` again by `rules`."""
     stored = store.find(connection, event.workspace_id, event.key)
     if stored is None or stored[1] is None:
         return Rehearsal(("its body is no longer kept: it cannot be mapped again",))
     names = Names().of(connection, event.workspace_id)
-    again = translation(event, stored[1], catalog, names=names, options=options)
+    again = translation(event, stored[1], rules, names=names)
     made = history.page(connection, history.Filter(event.workspace_id, received_key=event.key), limit=1_000)
     tried = queue.tries(connection, [(each.workspace_id, each.id) for each in made])
     ambiguous = {each.id for each in made if (last := tried.get((each.workspace_id, each.id))) and last.ambiguous}

@@ -117,7 +117,7 @@ class StopWorkspace:
 
 @dataclass(frozen=True, slots=True)
 class StopName:
-    """This delivery is dead, and none of its event name is sent in this workspace any more."""
+    """This delivery is held, and none of its event name is sent in this workspace until there is a place for it."""
 
     reason: str
     spends_attempt: ClassVar[bool] = True
@@ -136,7 +136,7 @@ def decide(outcome: Outcome, history: History, *, now_ms: int, random: Callable[
         case Unauthorized():
             return StopWorkspace("needs_reauthorization")
         case NameBudgetSpent():
-            return StopName("name_budget_spent")
+            return StopName("event_names_full")
         case Refused():
             return Dead("refused")
         case ContactNotFound():

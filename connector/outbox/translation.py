@@ -5,9 +5,9 @@ Pure: the event, its body, the catalogue and the workspace's choices come in, a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from connector import strict_json
 from connector.contacts.evidence import Evidence, evidence, identified, to_forget
@@ -17,11 +17,25 @@ from connector.mapping.catalog import Catalog
 from connector.mapping.context import Options
 from connector.mapping.translate import Skipped, translate
 from connector.names import Name, stripe_names
+from connector.workspaces.store import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one workspace's events are mapped by; `digest` is what its deliveries say that they were made by."""
+
+    catalog: Catalog
+    options: Options
+    digest: str
+
+
+RulesOf: TypeAlias = Callable[[Workspace | None], Rules]
+"""One mapping set, as each workspace has chosen to have it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """What came of one received event. `reason` is set where `state` needs one."""
+    """What came of one received event. `reason` is set where `state` needs one; `catalogue` is what mapped it."""
 
     received: ReceivedEvent
     state: ReceivedState
@@ -29,35 +43,50 @@ class Translation:
     events: tuple[IntercomEvent, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     names: tuple[Name, ...] = ()
+    unnamed: tuple[str, ...] = ()
+    """What the mapping asked the name of, and nobody has told: the next fallback was taken."""
     identified: tuple[Identifier, ...] = ()
     """Who may have appeared at Intercom because of it."""
     to_forget: Identifier | None = None
     """Whose data it asks to delete."""
+    catalogue: str = ""
 
 
-def translation(
-    received: ReceivedEvent, body: bytes, catalog: Catalog, *, names: Mapping[str, str], options: Options
-) -> Translation:
+class _Lookup:
+    """The names that are known, and a note of those that are not."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self._known = known
+        self.unnamed: dict[str, None] = {}
+
+    def __call__(self, object_id: str) -> str | None:
+        found = self._known.get(object_id)
+        if found is None:
+            self.unnamed[object_id] = None
+        return found
+
+
+def translation(received: ReceivedEvent, body: bytes, rules: Rules, *, names: Mapping[str, str]) -> Translation:
     """Never raises for any body: what breaks the mapping is a `failed` event that can be replayed."""
     try:
         payload = strict_json.parse_object(body)
     except strict_json.NotJson as error:
         return Translation(received, ReceivedState.UNPARSEABLE, str(error))
     try:
-        return _translated(received, payload, catalog, names, options)
+        return _translated(received, payload, rules, names)
     except Exception as error:  # noqa: BLE001 - one event must not stop the others
         return Translation(received, ReceivedState.FAILED, f"{type(error).__name__}: {error}")
 
 
 def _translated(
-    received: ReceivedEvent, payload: Mapping[str, Any], catalog: Catalog, names: Mapping[str, str], options: Options
+    received: ReceivedEvent, payload: Mapping[str, Any], rules: Rules, names: Mapping[str, str]
 ) -> Translation:
-    event = source_event(received)
+    event, lookup = source_event(received), _Lookup(names)
     if forget := to_forget(event, payload):
         return Translation(received, ReceivedState.IGNORED, "deletes_a_person", to_forget=forget)
     found = [
-        translate(event, payload, entry, received_at=received.received_at // 1000, names=names.get, options=options)
-        for entry in catalog.select(event.source, event.type)
+        translate(event, payload, entry, received_at=received.received_at // 1000, names=lookup, options=rules.options)
+        for entry in rules.catalog.select(event.source, event.type)
     ]
     events = tuple(each for each in found if isinstance(each, IntercomEvent))
     state, reason = _state(events, [each for each in found if isinstance(each, Skipped)])
@@ -69,7 +98,9 @@ def _translated(
         events,
         evidence(event, payload),
         tuple(Name(received.workspace_id, object_id, name) for object_id, name in called),
+        tuple(lookup.unnamed) if events else (),
         identified(event, payload),
+        catalogue=rules.digest,
     )
 
 

@@ -20,6 +20,7 @@ from connector.database.engine import Database
 from connector.errors import DatabaseError, Unstorable
 from connector.events import Key
 from connector.outbox import lanes, queue
+from connector.outbox.admission import Opened
 from connector.outbox.bell import Bell
 from connector.outbox.claim import Claimed, claim
 from connector.outbox.complete import Completed, complete
@@ -55,6 +56,8 @@ class _Turn:
     completed: Sequence[Completed]
     claimed: Sequence[Claimed]
     next_due: int | None
+    opened: Sequence[Opened] = ()
+    """Alerts."""
 
 
 @dataclass
@@ -131,6 +134,8 @@ class Worker:
             raise
         self._took(turn.claimed)
         self._told(done, turn.completed)
+        for alert in turn.opened:
+            self.tell(AlertOpened(alert.workspace_id, alert.kind, alert.subject, alert.detail))
         if turn.claimed and len(turn.claimed) < room and self._is_due(turn.next_due):
             return  # there are more lanes than are served at once
         await self.bell.wait(self._until(turn))
@@ -148,6 +153,7 @@ class Worker:
         give_back(connection, unsent, now=now)
         if not room or self._stopping:
             return _Turn(completed, (), lanes.next_due(connection, holder=self.holder))
+        opened: list[Opened] = []
         claimed = claim(
             connection,
             holder=self.holder,
@@ -156,8 +162,9 @@ class Worker:
             suspects=not self._hand.suspects and not any(each.claimed.suspect for each in done),
             held=self._hand.held,
             max_age_ms=self.max_age_ms,
+            opened=opened,
         )
-        return _Turn(completed, claimed, lanes.next_due(connection, holder=self.holder))
+        return _Turn(completed, claimed, lanes.next_due(connection, holder=self.holder), opened)
 
     def _took(self, claimed: Sequence[Claimed]) -> None:
         if self._stopping:

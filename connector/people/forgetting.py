@@ -24,7 +24,7 @@ from connector.outbox import queue
 from connector.outbox.delivery import FORGOTTEN, State
 from connector.people.mentions import Mention, Names, redacted, without
 from connector.people.person import Person, person
-from connector.people.records import START, Body, Mentioned, body_page, delivery_page, statements
+from connector.people.records import START, Body, Mentioned, Place, body_page, delivery_page, statements
 from connector.telemetry.facts import PersonForgotten, StageFailed, Tell
 from connector.workspaces import audit
 
@@ -64,7 +64,7 @@ async def forget(database: Database, workspace_id: int, asked: Identifier, *, ac
 
 async def _pass(database: Database, names: Names) -> Forgotten:
     found = Forgotten()
-    after = START
+    after: Place | None = START
     while after is not None:
         page, after = await database.read(body_page, names, after=after)
         if page:

@@ -137,7 +137,7 @@ class _Circle:
 
 
 def _is_user(row: RowMapping) -> bool:
-    return row["target_kind"] == IdentifierKind.USER_ID.value
+    return bool(row["target_kind"] == IdentifierKind.USER_ID.value)
 
 
 def _source(row: RowMapping) -> Identifier:

@@ -21,6 +21,7 @@ class WebhookStored:
     events: int
     bytes: int
     seconds: float
+    livemode: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +117,90 @@ class AlertOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class Installed:
+    """A workspace has installed the app, or allowed it again; `mode` is what it does now."""
+
+    workspace_id: int
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uninstalled:
+    """A workspace has removed the app: nothing goes to it any more."""
+
+    workspace_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """A signed request of Intercom's was not taken; `why` is a short, stable word."""
+
+    path: str
+    status: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetupChanged:
+    """Somebody changed something in set-up; `what` is a stable word."""
+
+    workspace_id: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """Stripe's list of events was compared with what came: `found` of `listed` had not. `outcome` is done, or why it
+    did not go on; `behind_s` is how long ago everything before was accounted for.
+    """
+
+    workspace_id: int
+    endpoint_id: int
+    livemode: bool
+    outcome: str
+    listed: int
+    found: int
+    behind_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StripeAsked:
+    """Stripe was asked for something that no event told: `what` is its kind, `outcome` one stable word."""
+
+    workspace_id: int
+    what: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessesTakenOver:
     """Other service processes have shown no sign of life: what they held is free for the rest."""
 
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MappingsInUse:
+    """This process maps by another set than before."""
+
+    digest: str
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class MappingsRefused:
+    """A folder, or a set of another version, that cannot be used: what is in use stays. `first` is a problem."""
+
+    what: str
+    problems: int
+    first: str
+
+
+@dataclass(frozen=True, slots=True)
+class MappingsNotDeployed:
+    """This process's own folder holds something else than what is deployed, and counts for nothing."""
+
+    folder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +218,19 @@ Fact: TypeAlias = (
     | AttemptMade
     | WorkspaceStopped
     | AlertOpened
+    | Reconciled
+    | StripeAsked
     | ProcessesTakenOver
     | NotificationTaken
     | NotificationRefused
     | PersonForgotten
+    | MappingsInUse
+    | MappingsRefused
+    | MappingsNotDeployed
     | StageFailed
+    | Installed
+    | Uninstalled
+    | RequestRefused
+    | SetupChanged
 )
 Tell: TypeAlias = Callable[[Fact], None]

@@ -11,7 +11,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Hashable, MutableMapping
+from collections.abc import Callable, Hashable, Mapping, MutableMapping
 from typing import Any, NamedTuple, TextIO
 
 import structlog
@@ -23,11 +23,20 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    Installed,
+    MappingsInUse,
+    MappingsNotDeployed,
+    MappingsRefused,
     NotificationRefused,
     NotificationTaken,
     PersonForgotten,
     ProcessesTakenOver,
+    Reconciled,
+    RequestRefused,
+    SetupChanged,
     StageFailed,
+    StripeAsked,
+    Uninstalled,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -43,41 +52,50 @@ class Words(NamedTuple):
     fields: dict[str, Any]
 
 
+_PLAIN: Mapping[type[Fact], tuple[int, str]] = {
+    WebhookStored: (logging.DEBUG, "webhook stored"),
+    PersonForgotten: (logging.INFO, "person forgotten"),
+    WorkspaceStopped: (logging.ERROR, "workspace stopped"),
+    AlertOpened: (logging.WARNING, "alert opened"),
+    Installed: (logging.INFO, "app installed"),
+    Uninstalled: (logging.INFO, "app uninstalled"),
+    RequestRefused: (logging.INFO, "request refused"),
+    SetupChanged: (logging.INFO, "set-up changed"),
+    ProcessesTakenOver: (logging.WARNING, "processes taken over"),
+    StripeAsked: (logging.DEBUG, "asked Stripe"),
+    MappingsInUse: (logging.INFO, "mappings in use"),
+    MappingsRefused: (logging.ERROR, "mappings refused"),
+    MappingsNotDeployed: (logging.WARNING, "mappings folder not deployed"),
+}
+"""Facts that always read alike."""
+
+
 def words(fact: Fact) -> Words:
     """How a fact reads in the log."""
     match fact:
-        case WebhookStored():
-            return Words(logging.DEBUG, "webhook stored", _fields(fact))
         case WebhookRefused(status=status):
-            return Words(logging.WARNING if status >= 500 else logging.INFO, "webhook refused", _fields(fact))
+            return Words(_refused(status), "webhook refused", _fields(fact))
+        case NotificationRefused(status=status):
+            return Words(_refused(status), "intercom webhook refused", _fields(fact))
+        case NotificationTaken(woken=woken):
+            return Words(logging.INFO if woken else logging.DEBUG, "intercom webhook taken", _fields(fact))
         case EventMapped(state=state):
             level = {"failed": logging.ERROR, "unparseable": logging.WARNING}.get(state, logging.INFO)
             fields = _fields(fact)
             return Words(level, f"event {state}", {"received_event": fields.pop("event"), **fields})
         case AttemptMade(step=step):
             return Words(logging.WARNING if step == "dead" else logging.INFO, "delivery attempted", _fields(fact))
-        case NotificationTaken() | NotificationRefused() | PersonForgotten():
-            return _words_about_people(fact)
-        case WorkspaceStopped():
-            return Words(logging.ERROR, "workspace stopped", _fields(fact))
-        case AlertOpened():
-            return Words(logging.WARNING, "alert opened", _fields(fact))
-        case ProcessesTakenOver():
-            return Words(logging.WARNING, "processes taken over", _fields(fact))
+        case Reconciled(outcome=outcome, found=found):
+            level = logging.WARNING if outcome != "done" else logging.INFO if found else logging.DEBUG
+            return Words(level, "reconciled with Stripe", _fields(fact))
         case StageFailed(stage=stage, error=error):
             return Words(logging.ERROR, "stage failed", {"stage": stage, "exc_info": error})
+        case _:
+            return Words(*_PLAIN[type(fact)], _fields(fact))
 
 
-def _words_about_people(fact: NotificationTaken | NotificationRefused | PersonForgotten) -> Words:
-    match fact:
-        case NotificationTaken(woken=woken):
-            level = logging.DEBUG if woken == 0 else logging.INFO
-            return Words(level, "intercom webhook taken", _fields(fact))
-        case NotificationRefused(status=status):
-            level = logging.WARNING if status >= 500 else logging.INFO
-            return Words(level, "intercom webhook refused", _fields(fact))
-        case PersonForgotten():
-            return Words(logging.INFO, "person forgotten", _fields(fact))
+def _refused(status: int) -> int:
+    return logging.WARNING if status >= 500 else logging.INFO
 
 
 def _fields(fact: Fact) -> dict[str, Any]:
@@ -148,6 +166,10 @@ def _rationed(fact: Fact) -> Hashable | None:
     match fact:
         case WebhookRefused():
             return ("refused", fact.source, fact.why, fact.endpoint_id)
+        case RequestRefused():
+            return ("request", fact.path, fact.why)
+        case Reconciled(outcome=outcome) if outcome != "done":
+            return ("reconciled", outcome)
         case NotificationRefused():
             return ("notification refused", fact.why)
         case StageFailed():

@@ -7,8 +7,8 @@ little more than a dictionary look-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -18,11 +18,18 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    Installed,
+    MappingsRefused,
     NotificationRefused,
     NotificationTaken,
     PersonForgotten,
     ProcessesTakenOver,
+    Reconciled,
+    RequestRefused,
+    SetupChanged,
     StageFailed,
+    StripeAsked,
+    Uninstalled,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -84,42 +91,43 @@ class Metrics:
         self._forgotten = self._counter("people_forgotten", "People all of whose data was deleted.", "asked_by")
         self._stopped = self._counter("workspaces_stopped", "Workspaces stopped until somebody acts.")
         self._alerts = self._counter("alerts_opened", "Alerts opened.", "kind")
+        self._installs = self._counter("installs", "Installations and removals of the app.", "what")
+        self._requests_refused = self._counter(
+            "requests_refused", "Signed requests of Intercom's that were not taken.", "path", "status", "why"
+        )
+        self._setup = self._counter("setup_changes", "What people changed in set-up.", "what")
+        self._reconciled = self._counter("reconciliations", "Looks at Stripe's list of events.", "outcome")
+        self._listed = self._counter("reconciled_events", "Events that Stripe listed; missed: no webhook came.", "kind")
+        self._asked = self._counter("stripe_questions", "Things that Stripe was asked for.", "what", "outcome")
         self._taken_over = self._counter("processes_taken_over", "Processes that died and were taken over.")
+        self._mappings_refused = self._counter("mappings_refused", "Changes of the mapping files that were refused.")
         self._failures = self._counter("stage_failures", "Errors of our own, by stage.", "stage")
 
-    def count(self, fact: Fact) -> None:
-        """Count a fact."""
-        match fact:
-            case WebhookStored(source=source):
-                self._stored.of(source).inc(fact.events)
-                self._bytes.of(source).inc(fact.bytes)
-                self._acknowledged.of(source).observe(fact.seconds)
-            case WebhookRefused():
-                self._refused.of(fact.source, str(fact.status), fact.why).inc()
-            case EventMapped():
-                self._count_mapped(fact)
-            case AttemptMade():
-                self._count_attempt(fact)
-            case NotificationTaken() | NotificationRefused() | PersonForgotten():
-                self._count_people(fact)
-            case WorkspaceStopped():
-                self._stopped.of().inc()
-            case AlertOpened():
-                self._alerts.of(fact.kind).inc()
-            case ProcessesTakenOver():
-                self._taken_over.of().inc(fact.count)
-            case StageFailed():
-                self._failures.of(fact.stage).inc()
+        self._count: Mapping[type[Fact], Callable[[Any], None]] = {
+            WebhookStored: self._count_stored,
+            WebhookRefused: lambda fact: self._refused.of(fact.source, str(fact.status), fact.why).inc(),
+            EventMapped: self._count_mapped,
+            AttemptMade: self._count_attempt,
+            NotificationTaken: self._count_notification,
+            NotificationRefused: lambda fact: self._unheard.of(str(fact.status), fact.why).inc(),
+            PersonForgotten: lambda fact: self._forgotten.of(fact.asked_by).inc(),
+            WorkspaceStopped: lambda _: self._stopped.of().inc(),
+            AlertOpened: lambda fact: self._alerts.of(fact.kind).inc(),
+            ProcessesTakenOver: lambda fact: self._taken_over.of().inc(fact.count),
+            Reconciled: self._count_reconciled,
+            StripeAsked: lambda fact: self._asked.of(fact.what, fact.outcome).inc(),
+            MappingsRefused: lambda _: self._mappings_refused.of().inc(),
+            Installed: lambda _: self._installs.of("install").inc(),
+            Uninstalled: lambda _: self._installs.of("uninstall").inc(),
+            RequestRefused: lambda fact: self._requests_refused.of(fact.path, str(fact.status), fact.why).inc(),
+            SetupChanged: lambda fact: self._setup.of(fact.what).inc(),
+            StageFailed: lambda fact: self._failures.of(fact.stage).inc(),
+        }
 
-    def _count_people(self, fact: NotificationTaken | NotificationRefused | PersonForgotten) -> None:
-        match fact:
-            case NotificationTaken():
-                self._notified.of(fact.topic).inc()
-                self._woken.of().inc(fact.woken or 0)
-            case NotificationRefused():
-                self._unheard.of(str(fact.status), fact.why).inc()
-            case PersonForgotten(asked_by=asked_by):
-                self._forgotten.of(asked_by).inc()
+    def count(self, fact: Fact) -> None:
+        """Count a fact, if it is one that is counted."""
+        if count := self._count.get(type(fact)):
+            count(fact)
 
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Show what `read` returns, whenever somebody looks."""
@@ -128,6 +136,20 @@ class Metrics:
     def render(self) -> bytes:
         """Everything, in Prometheus' text format (`CONTENT_TYPE`)."""
         return generate_latest(self.registry)
+
+    def _count_stored(self, fact: WebhookStored) -> None:
+        self._stored.of(fact.source).inc(fact.events)
+        self._bytes.of(fact.source).inc(fact.bytes)
+        self._acknowledged.of(fact.source).observe(fact.seconds)
+
+    def _count_notification(self, fact: NotificationTaken) -> None:
+        self._notified.of(fact.topic).inc()
+        self._woken.of().inc(fact.woken or 0)
+
+    def _count_reconciled(self, fact: Reconciled) -> None:
+        self._reconciled.of(fact.outcome).inc()
+        self._listed.of("missed").inc(fact.found)
+        self._listed.of("known").inc(fact.listed - fact.found)
 
     def _count_mapped(self, fact: EventMapped) -> None:
         self._mapped.of(fact.source, fact.state).inc()

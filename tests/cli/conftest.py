@@ -21,7 +21,7 @@ from connector.inbox.store import Arrival
 from connector.mapping.context import Options
 from connector.mapping_files import load, shipped_folder
 from connector.outbox.enqueue import enqueue
-from connector.outbox.translation import translation
+from connector.outbox.translation import Rules, translation
 from connector.settings import PREFIX
 from connector.workspaces import endpoints
 from tests.signing import stripe_headers
@@ -124,10 +124,10 @@ def _store(connection: Connection, session: Session, bodies: Sequence[bytes]) ->
 def _map(connection: Connection, session: Session) -> None:
     catalog = load([shipped_folder()]).catalog
     translations = [
-        translation(event, body, catalog, names={}, options=Options())
+        translation(event, body, Rules(catalog, Options(), catalog.digest), names={})
         for event, body in inbox.to_map(connection, limit=1000)
     ]
-    enqueue(connection, translations, catalogue=catalog.digest, now=session.now)
+    enqueue(connection, translations, now=session.now)
 
 
 def change(work: Callable[[Connection], object]) -> None:

@@ -31,6 +31,11 @@ def sections() -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+def _shown(command: Any) -> list[Any]:
+    """What the help shows: not what a process only tells its own children."""
+    return [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+
+
 def test_every_command_has_its_section_and_no_other() -> None:
     assert list(sections()) == list(COMMANDS)
 
@@ -39,7 +44,7 @@ def test_every_command_has_its_section_and_no_other() -> None:
 def test_a_section_has_what_the_commands_help_says(name: str) -> None:
     command, section = COMMANDS[name], sections()[name]
     assert command.help in " ".join(section.split("\n"))
-    takes = {option.opts[0] for option in command.params if option.param_type_name == "option"} - {"--help"}
+    takes = {option.opts[0] for option in _shown(command) if option.param_type_name == "option"} - {"--help"}
     rows = re.findall(r"^\| `(--[a-z-]+)` \|", section, re.MULTILINE)
     shared = re.findall(r"`(--[a-z-]+)`", "".join(re.findall(r"^Also .*$", section, re.MULTILINE)))
     assert sorted(rows + shared) == sorted(takes)
@@ -48,7 +53,7 @@ def test_a_section_has_what_the_commands_help_says(name: str) -> None:
 def test_every_command_and_option_explains_itself() -> None:
     for name, command in COMMANDS.items():
         assert command.help, name
-        for parameter in command.params:
+        for parameter in _shown(command):
             assert parameter.help, f"{name} {parameter.name}"
 
 

@@ -131,7 +131,7 @@ def test_diff_shows_what_stored_events_would_become(cli: Cli, receive: Receive, 
     assert found["drifts"] == [{"name": "settled-invoice", "key": "number", "old": "text", "new": "number"}]
     told = cli("mappings", "diff", "changed").ok
     assert "would turn from text into number" in told.err
-    assert "1 differences" in told.out
+    assert "differences: 1" in told.out
 
 
 def test_diff_without_a_folder_compares_ones_own_with_the_shipped_catalogue(
@@ -166,6 +166,14 @@ def test_try_says_what_to_write_where_no_entry_asks(cli: Cli, tmp_path: Path) ->
     assert cli("mappings", "try", str(strange), "--json").ok.json["advice"] == (
         "no entry asks for 'payout.paid' of stripe. To write one: connector mappings new stripe payout.paid"
     )
+
+
+def test_a_catch_all_that_is_off_is_no_answer_to_one_type(cli: Cli, tmp_path: Path) -> None:
+    payload = tmp_path / "booked.json"
+    payload.write_text('{"type": "track", "event": "Class Booked", "userId": "u1"}')
+    tried = cli("mappings", "try", str(payload), "--json").ok.json
+    assert [(each["mapping"], each["reason"]) for each in tried["skipped"]] == [("segment:track *", "disabled")]
+    assert tried["advice"].endswith("connector mappings new segment 'track Class Booked'")
 
 
 def test_a_failing_example_is_shown_as_a_diff_at_its_own_line(cli: Cli, mine: Path) -> None:

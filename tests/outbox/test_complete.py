@@ -186,13 +186,11 @@ async def test_a_name_too_many_stops_all_of_that_name_and_nothing_else(world: Wo
     claimed = {each.delivery.id: each for each in await world.claim()}
     completions = [await world.attempt(claimed[stopped[0]], NAMES_SPENT)]
     assert (await world.complete(*completions))[0].stopped
-    assert {await world.state(each) for each in stopped} == {("dead", "name_budget_spent")}
+    assert {await world.state(each) for each in stopped} == {("held", "event_names_full")}
     assert await world.state(other) == ("due", None)
-    assert [(each["kind"], each["subject"]) for each in await world.rows(alerts)] == [
-        ("name_budget_spent", "paid-invoice")
-    ]
+    assert [(each["kind"], each["subject"]) for each in await world.rows(alerts)] == [("event_names_full", "")]
     (name,) = await world.rows(event_names, name="paid-invoice")
-    assert name["stopped_reason"] == "name_budget_spent"
+    assert (name["stopped_reason"], name["counted_at"]) == ("event_names_full", None)
 
 
 async def test_what_was_out_when_its_name_was_stopped_may_still_be_delivered(world: World):
@@ -206,13 +204,11 @@ async def test_what_was_out_when_its_name_was_stopped_may_still_be_delivered(wor
 
 
 @pytest.mark.parametrize("answer", [NOT_FOUND, UNAVAILABLE, RATE_LIMITED, NAMES_SPENT])
-async def test_what_is_answered_together_with_the_name_that_is_one_too_many_is_given_up_too(
-    world: World, answer: Answer
-):
+async def test_what_is_answered_together_with_the_name_that_is_one_too_many_is_held_too(world: World, answer: Answer):
     first, second = await world.due(user("a")), await world.due(user("b"))
     claimed = {each.delivery.id: each for each in await world.claim()}
     await world.complete(await world.attempt(claimed[first], NAMES_SPENT), await world.attempt(claimed[second], answer))
-    assert await world.state(second) == ("dead", "name_budget_spent")
+    assert await world.state(second) == ("held", "event_names_full")
     assert await world.rows(queue) == []
     assert [each.number for each in await world.attempts(second)] == [1]
 

@@ -43,7 +43,7 @@ async def not_committed_yet(database: Database, *translations: Translation, now:
     """Another process has stored some translations, and commits them at the end of this block."""
     assert isinstance(database, Postgres)
     async with database._engine.connect() as connection:
-        await connection.run_sync(enqueue, translations, catalogue="catalogue", now=now)
+        await connection.run_sync(enqueue, translations, now=now)
         yield
         await connection.commit()
 

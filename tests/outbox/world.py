@@ -184,9 +184,9 @@ class World:
         assert stored is not None
         return stored[0]
 
-    async def store(self, *translations: Translation, catalogue: str = "catalogue") -> list[Stored]:
+    async def store(self, *translations: Translation) -> list[Stored]:
         """What the mapper does with what came of some events."""
-        return await self.database.transact(enqueue, translations, catalogue=catalogue, now=self.now)
+        return await self.database.transact(enqueue, translations, now=self.now)
 
     async def map(
         self, *events: IntercomEvent, received: ReceivedEvent | None = None, evidence: Sequence[Evidence] = ()

@@ -62,6 +62,32 @@ def diff(
     _show(comparison, found)
 
 
+async def over_events(session: Session, old: Catalog, new: Catalog, *, last: int, limit: int = 50) -> Differences:
+    """The same comparison for other commands: of all workspaces, over the newest `last` events of each."""
+    from connector.mapping.difference import Comparison
+
+    comparison, found = Comparison(old, new), _Found(limit)
+    if not comparison.same:
+        await _look(session, comparison, found, None, last, None)
+    return Differences(comparison, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What `over_events` has found, to be shown or put into a document."""
+
+    comparison: Comparison
+    found: _Found
+
+    def document(self) -> dict[str, Any]:
+        """For --json, without what the catalogues say by themselves."""
+        return self.found.document()
+
+    def show(self) -> None:
+        """For people."""
+        _show(self.comparison, self.found)
+
+
 def _in_use(settings: Settings, folder: list[Path] | None) -> Loaded:
     """What the changed files are compared with: the folder of the settings, or the shipped catalogue alone."""
     from connector.mapping.review import Checks
@@ -213,7 +239,7 @@ def _show(comparison: Comparison, found: _Found) -> None:
         remark(f"{found.total - len(found.items)} more: --limit shows up to 1000")
     if found.by_entry:
         table(found.summary(), ("mapping", "added", "gone", "changed"))
-    say(f"{found.looked_at} events looked at, {found.total} differences")
+    say(f"events looked at: {found.looked_at}, differences: {found.total}")
     _warn(comparison, found)
 
 

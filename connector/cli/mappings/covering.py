@@ -53,7 +53,7 @@ def coverage(*, workspace: OfWorkspace = None, since: Since = DEFAULT_SINCE, jso
         say(f"\n{len(silent)} entries that are on have not made an event yet:")
         say(
             textwrap.fill(
-                ", ".join(entry["mapping"] for entry in silent),
+                ", ".join(str(entry["mapping"]) for entry in silent),
                 100,
                 initial_indent="  ",
                 subsequent_indent="  ",
@@ -101,6 +101,7 @@ def _summed(found: Iterable[Unmapped]) -> list[Unmapped]:
 def _unmapped(each: Unmapped, catalog: Catalog) -> dict[str, Any]:
     mapped = [entry.id for entry in catalog.select(each.source, each.type)]
     off = [entry.id for entry in catalog.switched_off(each.source, each.type)]
+    named = [entry.id for entry in catalog.switched_off(each.source, each.type) if entry.name]
     return {
         "source": each.source,
         "type": each.type,
@@ -108,12 +109,12 @@ def _unmapped(each: Unmapped, catalog: Catalog) -> dict[str, Any]:
         "last_seen": moment(each.last),
         "mapped_now": mapped,
         "off": off,
-        "what_to_do": _advice(each, mapped, off),
+        "what_to_do": _advice(each, mapped, named),
     }
 
 
 def _advice(each: Unmapped, mapped: list[str], off: list[str]) -> str:
-    """What an operator writes next."""
+    """What an operator writes next; a catch-all is no answer to one type, as it would take every other, too."""
     if mapped:
         return shlex.join(["connector", "events", "replay", "--state", "unmapped", "--type", each.type])
     if off:

@@ -115,10 +115,10 @@ def _advice(catalog: Catalog, source: str, event_type: str, skipped: list[dict[s
     """What to do where there is no event."""
     if not event_type:
         return f"this is no event of {source.capitalize()}: it has no `type`"
-    if off := [each["mapping"] for each in skipped if each["reason"] == "disabled"]:
+    if off := [entry.id for entry in catalog.switched_off(source, event_type) if entry.name]:
         switch = '{id: "' + off[0] + '", enabled: true}'
         return f"to turn it on, write `- {switch}` under `events:` of a file of yours for {source}"
-    if skipped:
+    if any(each["reason"] != "disabled" for each in skipped):
         return "no entry makes an event of it"
     triggers = catalog.triggers(source)
     meant = did_you_mean(event_type, triggers, likeness=0.8)

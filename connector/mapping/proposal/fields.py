@@ -201,7 +201,7 @@ def _below(
     expression: str, name: str, thing: Mapping[str, Any], around: tuple[tuple[str, Mapping[str, Any]], ...], depth: int
 ) -> Iterator[_Spot]:
     for key, value in thing.items():
-        if isinstance(key, str) and key and not is_private_name(key):
+        if key and not is_private_name(key):
             step = key if _NAME.fullmatch(key) else json.dumps(key)
             yield _Spot(f"{expression}.{step}", key, value, ((name, thing), *around), depth)
 

@@ -31,7 +31,7 @@ def sayable(value: Json) -> bool:
         case bool() | None:
             return True
         case _:
-            return core(json.dumps(value)) == value
+            return bool(core(json.dumps(value)) == value)
 
 
 def scalar(value: Json) -> str:
