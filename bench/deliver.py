@@ -62,7 +62,7 @@ async def fill(opened: Database, workspace_id: int, count: int, first: int = 0) 
             for each, event in zip(found, events, strict=True)
             if each
         ]
-        await opened.transact(enqueue, translations, catalogue="bench", now=opened.clock.now())
+        await opened.transact(enqueue, translations, now=opened.clock.now())
 
 
 def _arrival(workspace_id: int, number: int) -> Arrival:
