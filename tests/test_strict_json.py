@@ -17,12 +17,12 @@ VALUES = st.recursive(
     max_leaves=30,
 )
 NUMBERS = st.from_regex(rb"-?[0-9]{1,40}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,4})?", fullmatch=True)
-NEARLY_JSON = st.text("[]{}\",:0123456789.eE+-\\u dtrfnalsNI\x00\x1f\ud800é", max_size=40).map(
+NEARLY_JSON = st.text('[]{}",:0123456789.eE+-\\u dtrfnalsNI\x00\x1f\ud800é', max_size=40).map(
     lambda text: text.encode("utf-8", "surrogatepass")
 )
 
 
-def read(reader: Any, body: bytes) -> str:  # noqa: ANN401 - either of the two
+def read(reader: Any, body: bytes) -> str:
     """What it gives or says, with 1, 1.0 and True told apart, and 0.0 and -0.0 too."""
     try:
         return repr(reader(body))

@@ -1,8 +1,8 @@
 """JMESPath trees as Python closures: what mappings mostly say runs at the speed of a dictionary look-up.
 
 Paths, indexes, `||`, `&&`, `!`, comparisons, literals, our own functions and `max_by`, `min_by` of a path become
-closures; projections, filters, multi-selects and JMESPath's other functions stay with its interpreter. Both give the same value for every JSON document,
-and raise where the other raises (a property test says so).
+closures; projections, filters, multi-selects and JMESPath's other functions stay with its interpreter. Both give the
+same value for every JSON document, and raise where the other raises (a property test says so).
 """
 
 from __future__ import annotations
