@@ -94,7 +94,7 @@ class Delivery(msgspec.Struct, frozen=True):
     @property
     def metadata(self) -> Mapping[str, MetadataValue]:
         """In the order of sending."""
-        found: Mapping[str, MetadataValue] = json.loads(self.metadata_json)
+        found: Mapping[str, MetadataValue] = msgspec.json.decode(self.metadata_json)
         return found
 
     @property

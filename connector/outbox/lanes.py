@@ -15,7 +15,7 @@ from connector.intercom.pace import Budget
 from connector.outbox.breaker import Breaker
 from connector.workspaces.store import Mode
 
-SERVED = (Mode.LIVE.value, Mode.TRYING.value)
+SERVED = (Mode.LIVE, Mode.TRYING)
 """The modes of a workspace in which its lane is served."""
 HELD_MS = 10_000
 """How long a process keeps a lane without a sign of life; its leases last longer."""
