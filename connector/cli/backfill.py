@@ -138,7 +138,8 @@ def instant(text: str) -> int:
     from datetime import UTC, datetime
 
     if match := re.fullmatch(r"(\d{1,6})([dh])", text):
-        return int(time.time()) - int(match[1]) * {"d": 86_400, "h": 3_600}[match[2]]
+        unit = {"d": 86_400, "h": 3_600}[match[2]]
+        return (int(time.time()) // unit - int(match[1])) * unit  # the same all day long: the same command is one wish
     try:
         found = datetime.fromisoformat(text)
         return max(0, int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()))

@@ -100,3 +100,8 @@ def test_a_time_is_read(text: str, seconds: int):
 def test_what_is_no_time_is_refused(text: str):
     with pytest.raises(UsageError):
         instant(text)
+
+
+def test_an_age_counts_from_the_beginning_of_the_day_so_that_the_same_command_is_one_wish():
+    assert instant("9d") % 86_400 == 0
+    assert instant("9h") % 3_600 == 0
