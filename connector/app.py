@@ -165,7 +165,7 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
                 async with _working(running, received, queued) if work else contextlib.nullcontext() as running.work:
                     yield running
             finally:
-                schedule.stop()
+                await schedule.stop()
                 await front.close()
                 await webhooks.close()
                 await forgetting.close()
