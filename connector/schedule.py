@@ -75,7 +75,7 @@ class Schedule:
         self._scheduler.shutdown(wait=False)
 
     def _watch(self) -> None:
-        """APScheduler reckons by the wall clock: set back an hour, it would sleep for one. All jobs are then due now."""
+        """APScheduler reckons by the wall clock: set back an hour, it would sleep for one. All jobs are due then."""
         if abs(wall() - self._clock.now()) > JUMP_MS:
             self._clock = Clock()
             for job in self._scheduler.get_jobs():

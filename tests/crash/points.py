@@ -12,8 +12,7 @@ from tests.crash.processes import PROGRAM
 
 GROUP = 4
 """Webhooks that are to be in one commit."""
-TRAP = (
-    """
+TRAP = """
 import json, os, signal
 
 def die():
@@ -34,8 +33,6 @@ def dying_within(stored):
         return stored(connection, groups)
     return insert
 """
-    % GROUP
-)
 
 
 @dataclass(frozen=True, slots=True)
