@@ -222,6 +222,8 @@ def _sqlite_path(url: URL) -> Path:
 
 def _refusal(error: Exception) -> Unavailable:
     """`error` as callers know it. SQLSTATE 22 is about values, 23 about rules that rows have to keep."""
+    if is_damaged(error):
+        return Unavailable(reason(error))
     about_the_row = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
     if isinstance(error, IntegrityError | DataError) or about_the_row[:2] in ("22", "23"):
         return Unstorable(f"the database does not take the row: {reason(error)}")
@@ -231,7 +233,21 @@ def _refusal(error: Exception) -> Unavailable:
 def reason(error: BaseException) -> str:
     """One line for people, without the SQL and its parameters, which may hold secrets."""
     original = getattr(error, "orig", None) or error
+    if is_damaged(error):
+        return f"the database file is damaged ({original}). {_DAMAGED_HELP}"
     return str(original).splitlines()[0] if str(original) else type(original).__name__
+
+
+def is_damaged(error: BaseException) -> bool:
+    """Whether SQLite says that its file is not, or no longer, a database of its own."""
+    name = getattr(getattr(error, "orig", None) or error, "sqlite_errorname", "")
+    return str(name).startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
+_DAMAGED_HELP = (
+    "Nothing was changed. Stop the service, keep the file and those beside it, and restore a backup: "
+    "`connector restore BACKUP --force` moves it aside. Without one, SQLite's own `.recover` saves what can be read"
+)
 
 
 def _clock_of(connection: Connection) -> int:

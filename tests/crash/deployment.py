@@ -124,10 +124,14 @@ class Deployment:
         finally:
             await database.close()
 
+    @property
+    def file(self) -> Path:
+        """SQLite's."""
+        return Path(str(make_url(self.env["CONNECTOR_DATABASE_URL"]).database))
+
     def integrity(self) -> str:
         """What SQLite says of its file: ok."""
-        database = str(make_url(self.env["CONNECTOR_DATABASE_URL"]).database)
-        with contextlib.closing(sqlite3.connect(database)) as connection:
+        with contextlib.closing(sqlite3.connect(self.file)) as connection:
             return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
 
     async def sandbox(self, method: str, path: str, **body: Any) -> Any:

@@ -110,6 +110,10 @@ class Sender:
     sent: dict[str, Webhook] = field(default_factory=dict)
     answered: dict[str, Webhook] = field(default_factory=dict)
     tries: Counter[int | None] = field(default_factory=Counter)
+    come_back_after: set[str | None] = field(default_factory=set)
+    """What `Retry-After` said."""
+    ahead_s: int = 0
+    """By how much this sender's clock is ahead of ours."""
     _progress: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @asynccontextmanager
@@ -147,10 +151,12 @@ class Sender:
 
     async def _try(self, each: Webhook, http: ClientSession) -> int | None:
         """The status, or None where there was no whole answer."""
-        headers = stripe_headers(each.body, self.secret)
+        headers = stripe_headers(each.body, self.secret, at=int(time.time()) + self.ahead_s)
         try:
             async with http.post(self.address(), data=each.body, headers=headers) as answer:
                 await answer.read()
+                if answer.status != 200:
+                    self.come_back_after.add(answer.headers.get("Retry-After"))
                 return answer.status
         except (ClientError, OSError):
             return None
