@@ -25,8 +25,8 @@ demo: $(READY)  ## the product in one minute: webhooks in, Intercom events out (
 test: $(READY)  ## the whole test suite, on SQLite and on a PostgreSQL of its own
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n auto)
 
-soak: $(READY)  ## the queue against its model, thousands of games (an hour or so)
-	@SOAK=1 $(BIN)/python -m pytest tests/outbox/test_model.py
+soak: $(READY)  ## random kills and faults for SOAK_MINUTES (10), and as long again the queue against its model
+	@SOAK=1 $(BIN)/python -m pytest -n 0 -s tests/crash/test_soak.py tests/outbox/test_model.py
 
 check: $(READY)  ## style, types, import contracts, mapping files
 	@$(BIN)/ruff check .
