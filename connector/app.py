@@ -19,6 +19,10 @@ from dataclasses import dataclass
 from aiohttp import ClientSession, ClientTimeout, web
 
 from connector import manifest
+from connector.alarms.at_stripe import AskStripe
+from connector.alarms.counts import Counts
+from connector.alarms.sending import Sending, sinks
+from connector.alarms.watch import Watch
 from connector.appstore.front import Front
 from connector.appstore.parts import Parts
 from connector.appstore.webhooks import Webhooks
@@ -131,7 +135,8 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
         await directory.reload()
         last_webhooks = LastWebhooks(database)
         last_webhooks.show(metrics.gauge)
-        tell = tell_all(logs.tell, metrics.count, last_webhooks.note)
+        counts = Counts(database)
+        tell = tell_all(logs.tell, metrics.count, last_webhooks.note, counts.note)
         mappings = Mappings(database, options(settings), tell)
         folder = await _taken_up(settings, database, mappings, tell)
         received, queued = Bell(), Bell()
@@ -158,7 +163,10 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
                 canvas,
             )
             schedule = Schedule(
-                _jobs(running, received, queued) | _chores(running, forgetting, last_webhooks), tell=tell
+                _jobs(running, received, queued)
+                | _chores(running, forgetting, last_webhooks)
+                | _alarms(running, counts, parts),
+                tell=tell,
             )
             schedule.start()
             try:
@@ -169,6 +177,7 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
                 await front.close()
                 await webhooks.close()
                 await forgetting.close()
+                await _last_beat(counts, tell)
     finally:
         await database.close()
 
@@ -260,6 +269,29 @@ def _chores(running: Service, forgetting: Forgetting, last_webhooks: LastWebhook
         "forget people": Job(2.0, forgetting.soon),
         "forget who was just created": Job(300.0, forget_known, jitter=60.0),
     }
+
+
+def _alarms(running: Service, counts: Counts, parts: Parts) -> dict[str, Job]:
+    """Counting, judging, and passing on what was opened."""
+    database, directory, mappings, tell = running.database, running.directory, running.mappings, running.tell
+    reconciles = bool(running.settings.reconcile_seconds)
+    watch = Watch(database, directory, lambda: mappings.built, tell, reconciles)
+    ask = AskStripe(database, directory, parts.stripe, lambda: mappings.catalog, tell)
+    jobs = {
+        "count": Job(10.0, counts.beat),
+        "alarms": Job(60.0, watch.turn, jitter=20.0, may_take_long=True),
+        "ask Stripe about endpoints": Job(1800.0, ask.turn, jitter=600.0, may_take_long=True),
+    }
+    if found := sinks(running.settings):
+        jobs["pass alerts on"] = Job(5.0, Sending(database, found, tell).turn, may_take_long=True)
+    return jobs
+
+
+async def _last_beat(counts: Counts, tell: Tell) -> None:
+    try:
+        await counts.beat()
+    except (DatabaseError, OSError) as error:
+        tell(StageFailed("count", error))
 
 
 def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:

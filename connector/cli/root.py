@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from connector.cli import (
+    alerts,
     audit,
     backfill,
     backup,
@@ -59,7 +60,7 @@ event_replays.register(events.app)
 first_run.register(workspaces.app)
 catalogues.register(mappings.app)
 choices.register(workspaces.app)
-for group in (workspaces, endpoints, events, deliveries, people, backfill, mappings, keys, audit):
+for group in (workspaces, endpoints, events, deliveries, people, backfill, mappings, keys, audit, alerts):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 app.add_typer(event_names.app, name="event-names")
 

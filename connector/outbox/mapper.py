@@ -163,4 +163,5 @@ def _fact(stored: Stored) -> EventMapped:
         stored.reason,
         tuple(delivery.hex() for delivery in stored.deliveries),
         untested(received.api_version),
+        tuple(event.mapping_id for event in stored.translation.events),
     )
