@@ -21,6 +21,8 @@ from aiohttp import ClientSession, ClientTimeout, web
 from connector import manifest
 from connector.alarms.at_stripe import AskStripe
 from connector.alarms.counts import Counts
+from connector.alarms.figures import Figures
+from connector.alarms.proving import Proving
 from connector.alarms.sending import Sending, sinks
 from connector.alarms.watch import Watch
 from connector.appstore.front import Front
@@ -282,6 +284,12 @@ def _alarms(running: Service, counts: Counts, parts: Parts) -> dict[str, Job]:
         "alarms": Job(60.0, watch.turn, jitter=20.0, may_take_long=True),
         "ask Stripe about endpoints": Job(1800.0, ask.turn, jitter=600.0, may_take_long=True),
     }
+    figures = Figures(database)
+    figures.show(running.metrics.gauge)
+    jobs["read figures"] = Job(15.0, figures.beat)
+    if size := running.settings.verify_sample:
+        proving = Proving(database, directory, parts.intercom, tell, size)
+        jobs["verify"] = Job(900.0, proving.turn, jitter=300.0, may_take_long=True)
     if found := sinks(running.settings):
         jobs["pass alerts on"] = Job(5.0, Sending(database, found, tell).turn, may_take_long=True)
     return jobs

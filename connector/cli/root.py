@@ -37,6 +37,7 @@ from connector.cli import (
     retention,
     service,
     status,
+    verify,
     workspaces,
 )
 from connector.cli.output import print_json, remark, say
@@ -53,7 +54,7 @@ app = typer.Typer(
 )
 for commands in (demo, service, status, doctor):
     commands.register(app)
-for commands in (backup, retention):
+for commands in (backup, retention, verify):
     commands.register(app)
 replays.register(deliveries.app)
 event_replays.register(events.app)
