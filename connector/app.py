@@ -13,7 +13,8 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
 from aiohttp import ClientSession, ClientTimeout, web
@@ -71,6 +72,8 @@ DRAIN_S = 25.0
 WAIT_S = 5.0
 """What the database gets to end its last transactions."""
 LARGEST_BODY = 8 * 1024 * 1024
+STUCK_S = 60.0
+"""A loop that comes round every second or so, and has not for so long, hangs."""
 FRONT_CONNECTIONS = 8
 """To Intercom, and to Stripe, for people who install and set up."""
 FRONT_PATIENCE = ClientTimeout(total=10, connect=4)
@@ -173,6 +176,7 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
             schedule.start()
             try:
                 async with _working(running, received, queued) if work else contextlib.nullcontext() as running.work:
+                    health.trouble = running.work.trouble if running.work else health.trouble
                     yield running
             finally:
                 schedule.stop()
@@ -333,9 +337,25 @@ class Work:
 
     def start(self) -> None:
         """Begin; to be called inside the event loop."""
-        stages = (("map", self.mapper), ("deliver", self.worker))
-        self._loops = [asyncio.create_task(_loop(name, each, self.tell)) for name, each in stages]
+        self._loops = [asyncio.create_task(_loop(name, each, self.tell)) for name, each in self._stages]
         self._syncing = [asyncio.create_task(_loop(name, each, self.tell)) for name, each in self.syncing.loops.items()]
+
+    def trouble(self) -> list[str]:
+        """What has ended, or has not come round for long, though nobody has told it to stop."""
+        found = []
+        for loop, (name, stage) in zip(self._loops, self._stages, strict=False):
+            if loop.done():
+                found.append(f"the loop that {name}s has ended")
+            elif time.monotonic() - stage.turned_at > STUCK_S:
+                found.append(f"the loop that {name}s has not come round for {STUCK_S:g} s")
+        return found + [f"the loop {name!r} has ended" for name, loop in self._named_syncing() if loop.done()]
+
+    @property
+    def _stages(self) -> tuple[tuple[str, Mapper], tuple[str, Worker]]:
+        return ("map", self.mapper), ("deliver", self.worker)
+
+    def _named_syncing(self) -> Iterator[tuple[str, asyncio.Task[None]]]:
+        return zip(self.syncing.loops, self._syncing, strict=False)
 
     async def stop(self) -> None:
         """Begin nothing new, let what is in flight finish, give back what is not begun. May be called again."""
