@@ -16,6 +16,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aiohttp import ClientSession, ClientTimeout, web
 
@@ -66,6 +67,9 @@ from connector.telemetry.metrics import Metrics
 from connector.workspaces.directory import Directory
 from connector.workspaces.keys import load_vault
 from connector.workspaces.vault import Vault
+
+if TYPE_CHECKING:
+    from connector.telemetry.traces import Traces
 
 DRAIN_S = 25.0
 """What deliveries in flight get to finish when the service is told to stop."""
@@ -141,7 +145,9 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
         last_webhooks = LastWebhooks(database)
         last_webhooks.show(metrics.gauge)
         counts = Counts(database)
-        tell = tell_all(logs.tell, metrics.count, last_webhooks.note, counts.note)
+        traces = _traces(settings)
+        listeners: list[Tell] = [logs.tell, metrics.count, last_webhooks.note, counts.note]
+        tell = tell_all(*listeners, *([traces.tell] if traces else []))
         mappings = Mappings(database, options(settings), tell)
         folder = await _taken_up(settings, database, mappings, tell)
         received, queued = Bell(), Bell()
@@ -184,6 +190,8 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
                 await webhooks.close()
                 await forgetting.close()
                 await _last_beat(counts, tell)
+                if traces is not None:
+                    await asyncio.to_thread(traces.close)
     finally:
         await database.close()
 
@@ -206,6 +214,17 @@ async def _taken_up(settings: Settings, database: Database, mappings: Mappings, 
         tell(MappingsNotDeployed(str(folder.path)))
     await mappings.start()
     return folder or None
+
+
+def _traces(settings: Settings) -> Traces | None:
+    """Imported only where they are wanted. Raises SettingsError."""
+    if not settings.traces:
+        return None
+    try:
+        from connector.telemetry.traces import exporting
+    except ImportError:
+        raise SettingsError("CONNECTOR_TRACES needs OpenTelemetry: pip install 'connector[otel]'") from None
+    return exporting()
 
 
 def tell_all(*listeners: Tell) -> Tell:

@@ -181,6 +181,11 @@ class Settings(BaseSettings):
         max_length=255,
         description="Who acts, for the audit log; unset: the name of the system's user.",
     )
+    traces: bool = Field(
+        default=False,
+        description="Whether to send OpenTelemetry traces, to where `OTEL_EXPORTER_OTLP_ENDPOINT` says; needs the "
+        "extra `connector[otel]`.",
+    )
     log_format: LogFormat = Field(
         default=LogFormat.AUTO,
         description="`json`, `console`, or `auto`: console at a terminal, JSON anywhere else. Always to stderr.",

@@ -168,4 +168,6 @@ def _fact(stored: Stored) -> EventMapped:
         tuple(delivery.hex() for delivery in stored.deliveries),
         untested(received.api_version),
         tuple(event.mapping_id for event in stored.translation.events),
+        received.key.hex(),
+        received.received_at,
     )

@@ -281,6 +281,7 @@ class Worker:
                 done.answer.request_id,
                 completed.late,
                 max(0.0, (done.finished_at - done.claimed.received_at) / 1000),
+                delivery.received_key.hex(),
             )
         )
         if completed.stopped and isinstance(done.step, StopWorkspace):

@@ -51,6 +51,10 @@ class EventMapped:
     untested_version: str | None = None
     entries: tuple[str, ...] = ()
     """The ids of the mapping entries that matched."""
+    key: str = ""
+    """The event's own key here, in hexadecimal: what its trace is known by."""
+    received_at: int = 0
+    """Milliseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class AttemptMade:
     request_id: str | None
     late: bool
     seconds_since_received: float
+    key: str = ""
+    """Of the event that the delivery came of, as in `EventMapped`."""
 
 
 @dataclass(frozen=True, slots=True)
