@@ -185,7 +185,7 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
                     health.trouble = running.work.trouble if running.work else health.trouble
                     yield running
             finally:
-                schedule.stop()
+                await schedule.stop()
                 await front.close()
                 await webhooks.close()
                 await forgetting.close()

@@ -190,6 +190,7 @@ def app_reconciler(running, *, patience_s: float):
         (NOW - 1000, 0, NOW - 1600, None),
         (NOW - 40 * DAY, 0, "oldest", True),
     ],
+    ids=["never", "just connected", "in step", "long ago"],  # the time must not be in a test's name
 )
 def test_a_look_overlaps_the_last_and_stays_behind(until, connected, since, gap):
     from connector.sync.plan import KEPT_S, LAG_S, MARGIN_S, look

@@ -1,13 +1,13 @@
 """Keeping in step with Stripe
 
-Revision ID: 0004
+Revision ID: 0008
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
