@@ -106,5 +106,5 @@ def _trace_of(key: str) -> Context:
 
 
 def exporting() -> Traces:
-    """Sends them as OpenTelemetry's own variables say (OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_TRACES_SAMPLER=traceidratio …)."""
+    """Sends them as OpenTelemetry's own variables say (OTEL_EXPORTER_OTLP_ENDPOINT and others)."""
     return Traces(BatchSpanProcessor(OTLPSpanExporter()))
