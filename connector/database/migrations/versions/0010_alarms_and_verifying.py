@@ -1,12 +1,12 @@
 """Alarms and verifying: counts by the hour, which entries match, who was told of an alert, what Intercom holds
 
-Revision ID: 0011
+Revision ID: 0010
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
+revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
