@@ -42,6 +42,8 @@ lock: $(READY)  ## pin the newest allowed packages, with hashes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev \
 		--no-header --no-annotate --upgrade pyproject.toml -o constraints.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra image \
+		--no-header --no-annotate -c constraints.txt pyproject.toml -o deploy/constraints.txt
 
 clean:  ## remove what was made here
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -16,9 +16,13 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession, ClientTimeout, web
 
+from connector import manifest
+from connector.appstore.front import Front
+from connector.appstore.parts import Parts
 from connector.appstore.webhooks import Webhooks
+from connector.canvas.routes import Canvas
 from connector.catalogues import store
 from connector.catalogues.deploying import Refused
 from connector.catalogues.folder import LOOK_S, Folder
@@ -30,6 +34,7 @@ from connector.database.migrate import migrate
 from connector.errors import ConnectorError, DatabaseError, SettingsError
 from connector.health import Health
 from connector.inbox.receive import Receiver, put_ahead
+from connector.inbox.tracking import Tracking
 from connector.intercom.client import IntercomClient, base_url, make_session
 from connector.mapping.context import Options
 from connector.names import Names
@@ -42,17 +47,24 @@ from connector.outbox.worker import CONCURRENCY, Worker
 from connector.people.forgetting import Forgetting
 from connector.schedule import Job, Schedule
 from connector.settings import Settings
+from connector.stripe_api.client import StripeApi
+from connector.stripe_api.client import make_session as make_stripe_session
 from connector.telemetry.facts import Fact, MappingsNotDeployed, ProcessesTakenOver, StageFailed, Tell
 from connector.telemetry.logs import Logs
 from connector.telemetry.metrics import Metrics
 from connector.workspaces.directory import Directory
 from connector.workspaces.keys import load_vault
+from connector.workspaces.vault import Vault
 
 DRAIN_S = 25.0
 """What deliveries in flight get to finish when the service is told to stop."""
 WAIT_S = 5.0
 """What the database gets to end its last transactions."""
 LARGEST_BODY = 8 * 1024 * 1024
+FRONT_CONNECTIONS = 8
+"""To Intercom, and to Stripe, for people who install and set up."""
+FRONT_PATIENCE = ClientTimeout(total=10, connect=4)
+"""Somebody waits for the answer in a browser."""
 
 
 def options(settings: Settings) -> Options:
@@ -74,6 +86,9 @@ class Service:
     receiver: Receiver
     webhooks: Webhooks
     tell: Tell
+    tracking: Tracking
+    front: Front
+    canvas: Canvas
     work: Work | None = None
 
     async def wind_down(self) -> None:
@@ -86,8 +101,11 @@ class Service:
         """Every route of this process."""
         app = web.Application(client_max_size=LARGEST_BODY)
         app.add_routes(self.receiver.routes())
+        app.add_routes(self.tracking.routes())
         app.add_routes(self.webhooks.routes())
         app.add_routes(self.health.routes())
+        app.add_routes(self.canvas.routes())
+        self.front.serve(app)
         return app
 
     async def reload_mappings(self) -> None:
@@ -115,16 +133,34 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
         health = Health(database, metrics, mappings_loaded=lambda: bool(mappings.catalog.entries))
         receiver = Receiver(database, directory, tell=tell, bell=received.ring)
         webhooks = _webhooks(settings, database, directory, tell, queued, forgetting)
-        running = Service(settings, database, directory, mappings, folder, metrics, health, receiver, webhooks, tell)
-        schedule = Schedule(_jobs(running, received, queued) | _chores(running, forgetting), tell=tell)
-        schedule.start()
-        try:
-            async with _working(running, received, queued) if work else contextlib.nullcontext() as running.work:
-                yield running
-        finally:
-            schedule.stop()
-            await webhooks.close()
-            await forgetting.close()
+        tracking = Tracking(database, directory, tell=tell, bell=received.ring)
+        async with _app_store(settings, database, vault, directory, mappings, tell, received, queued) as parts:
+            front, canvas = Front(parts), Canvas(parts)
+            running = Service(
+                settings,
+                database,
+                directory,
+                mappings,
+                folder,
+                metrics,
+                health,
+                receiver,
+                webhooks,
+                tell,
+                tracking,
+                front,
+                canvas,
+            )
+            schedule = Schedule(_jobs(running, received, queued) | _chores(running, forgetting), tell=tell)
+            schedule.start()
+            try:
+                async with _working(running, received, queued) if work else contextlib.nullcontext() as running.work:
+                    yield running
+            finally:
+                schedule.stop()
+                await front.close()
+                await webhooks.close()
+                await forgetting.close()
     finally:
         await database.close()
 
@@ -159,6 +195,40 @@ def tell_all(logs: Logs, metrics: Metrics) -> Tell:
     return tell
 
 
+@contextlib.asynccontextmanager
+async def _app_store(
+    settings: Settings,
+    database: Database,
+    vault: Vault,
+    directory: Directory,
+    mappings: Mappings,
+    tell: Tell,
+    received: Bell,
+    queued: Bell,
+) -> AsyncIterator[Parts]:
+    """What the app store's side works with, its own few connections to Intercom and Stripe among it."""
+    override, stripe_url = settings.intercom_api_url, settings.stripe_api_url
+    async with make_session(FRONT_CONNECTIONS, timeout=FRONT_PATIENCE) as session:
+        intercom = IntercomClient(
+            session, version=settings.intercom_version, base_url_for=lambda region: override or base_url(region)
+        )
+        async with make_stripe_session(FRONT_CONNECTIONS, base_url=stripe_url) as stripe_session:
+            yield Parts(
+                settings,
+                database,
+                vault,
+                directory,
+                manifest.load(),
+                session,
+                intercom,
+                StripeApi(stripe_session, base_url=stripe_url),
+                mappings,
+                tell,
+                received.ring,
+                queued.ring,
+            )
+
+
 def _webhooks(
     settings: Settings, database: Database, directory: Directory, tell: Tell, queued: Bell, forgetting: Forgetting
 ) -> Webhooks:
@@ -188,6 +258,9 @@ def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
         "look for mapping": Job(1.0, received.ring),
         "look for deliveries": Job(1.0, queued.ring),
         "see changes": Job(0.5, running.directory.refresh_if_changed),
+        "finish removals": Job(60.0, running.front.finish_removals, jitter=10.0),
+        "tell Intercom how we are": Job(300.0, running.front.health_check.push_changes, jitter=30.0),
+        "look at Stripe's endpoints": Job(6 * 3600.0, running.front.health_check.look_at_stripe, jitter=600.0),
         "retention": Job(60.0, lambda: retention.turn(running.database, running.settings), jitter=20.0),
         "follow the mappings": Job(FOLLOW_S, running.mappings.follow, may_take_long=True),
     }

@@ -80,12 +80,25 @@ class Settings(BaseSettings):
         default="2.16", pattern=r"^[0-9]{1,2}\.[0-9]{1,2}$", description="Version of Intercom's API to ask for."
     )
     intercom_client_id: str | None = Field(
-        default=None, description="Client id of your app in Intercom's Developer Hub. Only a listed app needs it."
+        default=None,
+        description="Client id of your app in Intercom's Developer Hub; with the secret it turns on `/install`, "
+        "set-up, the card, uninstall and the health check.",
     )
     intercom_client_secret: SecretStr | None = Field(
+        default=None, description="Client secret of that app: signs what Intercom calls, and buys access tokens."
+    )
+    operator: str | None = Field(
         default=None,
-        description="Client secret of your app in Intercom's Developer Hub: proves what Intercom sends to "
-        "`/intercom/webhooks`. Unset: that address refuses everything.",
+        max_length=120,
+        description="Who runs this service, as its privacy page and terms name them: your company's name.",
+    )
+    support_email: str | None = Field(
+        default=None,
+        pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+        description="Address at which people who use this service get help; shown on its pages.",
+    )
+    stripe_api_url: str | None = Field(
+        default=None, description="Used instead of Stripe's address: for the sandbox and tests."
     )
     metadata_keys: int = Field(
         default=10,
@@ -133,7 +146,7 @@ class Settings(BaseSettings):
         description="`debug`, `info`, `warning` or `error`: the least level that is written.",
     )
 
-    @field_validator("base_url", "intercom_api_url")
+    @field_validator("base_url", "intercom_api_url", "stripe_api_url")
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
         """An http(s) address, without the slash at its end."""

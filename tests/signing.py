@@ -20,3 +20,9 @@ def segment_headers(signed: bytes, secret: str) -> dict[str, str]:
         "X-Signature": hmac.new(secret.encode(), signed, hashlib.sha1).hexdigest(),
         "Content-Type": "application/json",
     }
+
+
+def body_headers(body: bytes, secret: str) -> dict[str, str]:
+    """https://developers.intercom.com/docs/canvas-kit#signing-notifications"""
+    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return {"X-Body-Signature": signature, "Content-Type": "application/json"}

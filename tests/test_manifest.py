@@ -10,10 +10,14 @@ import jsonschema
 import pytest
 
 from connector import manifest
+from connector.appstore.developer_hub import Operator, fields, gaps
+from connector.appstore.notification import TOPICS
 from connector.errors import ManifestError
 from connector.inbox.sources import SOURCES
-from connector.manifest import Manifest
+from connector.sandbox import Sandbox
 from connector.settings import Settings
+from connector.stripe_api.account import PERMISSIONS
+from tests.appstore.deployment import deployed, sandbox_settings
 
 SHIPPED = Path(__file__).parents[1] / "app.json"
 
@@ -36,7 +40,7 @@ def test_the_shipped_file_is_read_and_is_the_one_in_the_checkout() -> None:
 
 
 def test_the_shipped_file_keeps_to_the_json_schema_of_its_models(content: dict[str, Any]) -> None:
-    schema = Manifest.model_json_schema()
+    schema = manifest.schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(content, schema)
 
@@ -44,7 +48,7 @@ def test_the_shipped_file_keeps_to_the_json_schema_of_its_models(content: dict[s
 def test_the_json_schema_refuses_what_the_models_refuse(content: dict[str, Any]) -> None:
     content["secret"] = "whsec_1"
     with pytest.raises(jsonschema.ValidationError, match="secret"):
-        jsonschema.validate(content, Manifest.model_json_schema())
+        jsonschema.validate(content, manifest.schema())
 
 
 def test_each_source_has_its_webhook_path() -> None:
@@ -86,7 +90,12 @@ def test_what_is_wrong_is_named_with_its_place(
 
 @pytest.mark.parametrize(
     ("text", "wrong"),
-    [("", "cannot be read"), ("{", "cannot be read"), ("[]", "all of it: "), ('{"name": NaN}', "name: ")],
+    [
+        ("", "cannot be read"),
+        ("{", "cannot be read"),
+        ("[]", "all of it: "),
+        ('{"$schema": "./app.schema.json", "name": NaN}', "name: "),
+    ],
 )
 def test_what_is_no_manifest_at_all_is_refused(tmp_path: Path, text: str, wrong: str) -> None:
     file = tmp_path / "app.json"
@@ -98,3 +107,82 @@ def test_what_is_no_manifest_at_all_is_refused(tmp_path: Path, text: str, wrong:
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="cannot be read"):
         manifest.load(tmp_path / "app.json")
+
+
+def test_the_json_schema_in_the_checkout_is_that_of_the_models() -> None:
+    committed = json.loads(SHIPPED.with_name("app.schema.json").read_text("utf-8"))
+    assert committed == manifest.schema(), "write it anew: connector.manifest.schema() to app.schema.json"
+
+
+async def test_every_path_leads_to_a_route(sqlite_url: str) -> None:
+    async with Sandbox(sandbox_settings()) as sandbox, deployed(sqlite_url, sandbox) as deployment:
+        routes = {
+            (route.method, route.resource.canonical)
+            for route in deployment.service.application().router.routes()
+            if route.resource is not None
+        }
+    found = manifest.load()
+    intercom, links = found.intercom, found.links
+    gets = [*(getattr(links, name) for name in type(links).model_fields), found.health.alive, found.health.ready]
+    gets += [intercom.install, intercom.redirect]
+    posts = [intercom.uninstall, intercom.health_check, intercom.webhooks, intercom.canvas.initialize]
+    posts += [intercom.canvas.submit, *found.webhooks.values()]
+    assert [path for path in gets if ("GET", path) not in routes] == []
+    assert [path for path in posts if ("POST", path) not in routes] == []
+    assert ("HEAD", intercom.webhooks) in routes  # Intercom asks by it before it takes the address
+
+
+def test_every_topic_is_one_that_is_handled_as_it_says() -> None:
+    topics = manifest.load().intercom.topics
+    assert {each.topic: each.handler for each in topics} == {topic: str(means) for topic, means in TOPICS.items()}
+
+
+def test_every_topics_scope_is_asked_for_and_no_optional_one_is() -> None:
+    intercom = manifest.load().intercom
+    asked = {scope.name for scope in intercom.scopes}
+    assert {topic.scope for topic in intercom.topics} <= asked
+    optional = {scope.name for scope in intercom.optional_scopes}
+    assert optional == {"Write users and companies", "Read events"}
+    assert not optional & (asked | {scope.name for scope in intercom.canvas_scopes})
+
+
+def test_the_stripe_permissions_are_those_that_are_checked() -> None:
+    told = [(each.resource, each.access, each.why) for each in manifest.load().stripe.permissions]
+    assert told == [(each.resource, each.access, each.why) for each in PERMISSIONS]
+
+
+def test_every_picture_is_there_and_is_as_large_as_a_listing_wants() -> None:
+    found = manifest.load()
+    for image, size in [(found.icon, (512, 512)), *((each, (1600, 900)) for each in found.images)]:
+        header = (SHIPPED.parent / "art" / image.file).read_bytes()[:24]
+        assert header[:8] == b"\x89PNG\r\n\x1a\n"
+        assert (int.from_bytes(header[16:20]), int.from_bytes(header[20:24])) == size
+
+
+@pytest.mark.parametrize(
+    ("operator", "gap"),
+    [
+        (Operator(None, "Northwind Labs", "help@northwind-labs.io"), "BASE_URL is not set"),
+        (Operator("http://connector.northwind-labs.io", "Northwind Labs", "help@northwind-labs.io"), "not https"),
+        (Operator("https://connector.example.com", "Northwind Labs", "help@northwind-labs.io"), "cannot reach"),
+        (Operator("https://127.0.0.1", "Northwind Labs", "help@northwind-labs.io"), "cannot reach"),
+        (Operator("https://c.northwind-labs.io", "Your Company", "help@northwind-labs.io"), "OPERATOR"),
+        (Operator("https://c.northwind-labs.io", None, "help@northwind-labs.io"), "OPERATOR"),
+        (Operator("https://c.northwind-labs.io", "Northwind Labs", "help@example.com"), "is an example"),
+        (Operator("https://c.northwind-labs.io", "Northwind Labs", None), "SUPPORT_EMAIL is not set"),
+    ],
+)
+def test_what_was_only_meant_as_an_example_stands_in_the_way_of_publishing(operator: Operator, gap: str) -> None:
+    (found,) = gaps(operator)
+    assert gap in found
+
+
+def test_the_developer_hub_is_told_whole_addresses_and_all_topics() -> None:
+    assert gaps(Operator("https://c.northwind-labs.io", "Northwind Labs", "help@northwind-labs.io")) == []
+    app = manifest.load()
+    rows = fields(app, "https://c.northwind-labs.io")
+    entered = {row.name: row.value for row in rows}
+    assert entered["Redirect URL"] == "https://c.northwind-labs.io/oauth/callback"
+    assert entered["Endpoint URL"] == "https://c.northwind-labs.io/intercom/webhooks"
+    assert [row.value for row in rows if row.name == "Topic"] == [topic.topic for topic in app.intercom.topics]
+    assert len([row for row in rows if row.name == "Permission"]) == 6

@@ -16,6 +16,7 @@ from aiohttp import ClientTimeout, http_parser
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector import manifest
+from connector.appstore.developer_hub import Field, Operator, fields, gaps
 from connector.catalogues import store as catalogues
 from connector.catalogues.built import build
 from connector.catalogues.deploying import REFUSED
@@ -170,6 +171,29 @@ async def _manifest(_settings: Settings) -> Finding:
     return Finding(True, f"app.json describes {manifest.load().name!r}")
 
 
+async def _app(settings: Settings) -> Finding:
+    """Whether this service is ready to be an app at Intercom, where it is to be one."""
+    given = (settings.intercom_client_id, settings.intercom_client_secret)
+    if given == (None, None):
+        return Finding(True, "not in use: one workspace, by its access token")
+    if None in given:
+        missing = "intercom_client_id" if given[0] is None else "intercom_client_secret"
+        return Finding(False, f"{variable(missing)} is not set", "both are in the Developer Hub, under Authentication")
+    if found := gaps(operator(settings)):
+        return Finding(False, "; ".join(found), "set them: docs/publish.md")
+    return Finding(True, f"ready; what to enter in the Developer Hub for {settings.base_url} stands below")
+
+
+def operator(settings: Settings) -> Operator:
+    """What this deployment says of itself."""
+    return Operator(settings.base_url, settings.operator, settings.support_email)
+
+
+def developer_hub(settings: Settings) -> list[Field]:
+    """What to enter in the Developer Hub; nothing where the address is not known."""
+    return fields(manifest.load(), settings.base_url) if settings.base_url else []
+
+
 async def _intercom(settings: Settings) -> Finding:
     """Whether Intercom answers, and whether its clock agrees with ours. Webhooks are stored while it does not."""
 
@@ -213,6 +237,7 @@ CHECKS: dict[str, Check] = {
     "mappings": _mappings,
     "deployed": _deployed,
     "manifest": _manifest,
+    "app": _app,
     "Intercom": _intercom,
 }
 

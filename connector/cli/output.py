@@ -97,6 +97,13 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
 
 
+def progress_console() -> Console:
+    """Where progress bars go: stderr, so that stdout holds the result only."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
 def print_json(document: object) -> None:
     """The one document of a command with --json."""
     say(json.dumps(document, ensure_ascii=False, indent=2))

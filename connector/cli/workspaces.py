@@ -95,6 +95,28 @@ def show(app_id: AppId, *, json: Json = False) -> None:
     show_item(run(work), as_json=json)
 
 
+@app.command("setup-link")
+def setup_link(
+    app_id: AppId,
+    *,
+    minutes: Annotated[int, typer.Option(min=1, max=1440, help="How long the link is good.")] = 60,
+    json: Json = False,
+) -> None:
+    """Print a link that opens the workspace's set-up pages once. Give it to nobody but its admin."""
+    from connector.appstore import links
+    from connector.cli.session import run
+
+    async def work(session: Session) -> dict[str, Any]:
+        found = await session.workspace(app_id)
+        actor = "link from the command line"
+        lifetime = minutes * 60_000
+        link = links.make(session.vault, found.id, actor=actor, now=session.now, lifetime_ms=lifetime)
+        url = f"{session.settings.public_url}/setup/enter/{link}"
+        return {"app_id": app_id, "url": url, "expires_at": moment(session.now + lifetime)}
+
+    show_item(run(work), as_json=json)
+
+
 @app.command("remove")
 def remove(app_id: AppId, *, json: Json = False) -> None:
     """Forget its secrets and its endpoints' and deliver nothing more. What it received stays, should it come back."""

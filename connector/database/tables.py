@@ -107,6 +107,9 @@ endpoints = Table(
     Column("signing_secrets", LargeBinary, nullable=True),  # encrypted JSON list: several while one is rotated
     Column("authorization", LargeBinary, nullable=True),  # encrypted: the Authorization header the sender is to show
     Column("restricted_key", LargeBinary, nullable=True),  # encrypted: Stripe
+    Column("browser_keys", LargeBinary, nullable=True),  # encrypted JSON list: write keys that browsers may show
+    _display("account_id"),  # Stripe's acct_…, where a restricted key told it
+    _display("remote_id"),  # Stripe's we_…: an endpoint that we made there, and are to delete
     _time("created_at"),
     _time("rotated_at", nullable=True),
     _time("removed_at", nullable=True),
@@ -375,6 +378,44 @@ matches = Table(
     _key("key", primary_key=True),  # digest of the ways to name one person
     _display("matched_by"),  # the kind of identifier that Intercom knows; null = none
     _time("asked_at"),
+)
+
+# ── installing and setting up ───────────────────────────────────────────────────────────────────────────────────────
+
+oauth_states = Table(
+    "oauth_states",
+    metadata,
+    _key("key", primary_key=True),  # digest of the state: nobody's workspace yet
+    _key("browser"),  # digest of the cookie of the browser that began
+    _time("created_at"),
+    Index(None, "created_at"),
+)
+
+setup_links = Table(
+    "setup_links",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),  # of a one-time link that was used
+    _time("expires_at"),
+    Index(None, "expires_at"),
+)
+
+setup_sessions = Table(
+    "setup_sessions",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),  # digest of the session's token
+    _display("actor", nullable=False),  # who came in, and how
+    _time("expires_at"),
+    Index(None, "expires_at"),
+)
+
+health_reports = Table(
+    "health_reports",
+    metadata,
+    _workspace(),
+    Column("report", Text, nullable=False),  # JSON: what Intercom was last told of this workspace
+    _time("told_at"),
 )
 
 # ── what the mapping is ─────────────────────────────────────────────────────────────────────────────────────────────

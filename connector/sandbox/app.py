@@ -16,6 +16,7 @@ from connector.sandbox.fault_player import Handler, play
 from connector.sandbox.faults import Fault
 from connector.sandbox.intercom import intercom_routes
 from connector.sandbox.ledger import Call
+from connector.sandbox.oauth import oauth_routes
 from connector.sandbox.page import page_routes
 from connector.sandbox.settings import SandboxSettings
 from connector.sandbox.state import Clock, State
@@ -34,6 +35,7 @@ def app_over(state: State) -> web.Application:
     """An application over a state that may outlive it."""
     app = web.Application(middlewares=[_watched(state)], client_max_size=LARGEST_BODY)
     app.add_routes(intercom_routes(state))
+    app.add_routes(oauth_routes(state))
     app.add_routes(stripe_routes(state))
     app.add_routes(control_routes(state))
     app.add_routes(page_routes(state))

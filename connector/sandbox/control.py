@@ -21,8 +21,9 @@ from connector.sandbox.answers import json_response
 from connector.sandbox.data_events import ReceivedEvent
 from connector.sandbox.fault_player import Handler
 from connector.sandbox.faults import Fault
-from connector.sandbox.settings import WorkspaceSettings
+from connector.sandbox.settings import StripeKey, WorkspaceSettings
 from connector.sandbox.state import State
+from connector.sandbox.stripe_shelf import Pages
 
 Answer = dict[str, Any]
 ControlHandler = Callable[[State, web.Request], Awaitable[Answer]]
@@ -44,6 +45,16 @@ class StripeThings(BaseModel):
 
     account: str | None = None
     things: list[dict[str, Any]]
+
+
+class StripeWebhooks(BaseModel):
+    """What POST /sandbox/stripe/send takes; see stripe_sender.py."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    account: str | None = None
+    events: list[str] | None = None
+    again: bool = False
 
 
 def control_routes(state: State) -> list[web.RouteDef]:
@@ -133,6 +144,28 @@ async def load_stripe(state: State, request: web.Request) -> Answer:
     return {"loaded": len(sent.things)}
 
 
+async def send_stripe(state: State, request: web.Request) -> Answer:
+    """Webhooks of what has not got through yet, or (`again`) of everything."""
+    wanted = StripeWebhooks.model_validate_json(await request.read() or b"{}")
+    account = state.stripe.account(wanted.account)
+    sent = await state.sender.send(account, now=state.clock(), only=wanted.events, again=wanted.again)
+    return {"sent": [asdict(each) for each in sent]}
+
+
+async def list_stripe_endpoints(state: State, request: web.Request) -> Answer:
+    """The webhook endpoints of an account, of either mode."""
+    account = state.stripe.account(request.query.get("account"))
+    both = (account.endpoints.page(Pages(limit=100), livemode=livemode)[0] for livemode in (True, False))
+    return {"endpoints": [endpoint for some in both for endpoint in some]}
+
+
+async def add_stripe_key(state: State, request: web.Request) -> Answer:
+    """A further API key."""
+    key = StripeKey.model_validate_json(await request.read())
+    state.stripe.add_key(key)
+    return key.model_dump(mode="json")
+
+
 async def reset(state: State, _: web.Request) -> Answer:
     """As at the start."""
     state.reset()
@@ -173,5 +206,8 @@ ROUTES: list[tuple[str, str, ControlHandler]] = [
     ("POST", "/sandbox/workspaces", add_workspace),
     ("PATCH", "/sandbox/workspaces/{app_id}", configure_workspace),
     ("POST", "/sandbox/stripe", load_stripe),
+    ("POST", "/sandbox/stripe/send", send_stripe),
+    ("GET", "/sandbox/stripe/endpoints", list_stripe_endpoints),
+    ("POST", "/sandbox/stripe/keys", add_stripe_key),
     ("POST", "/sandbox/reset", reset),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,8 +17,10 @@ from connector.sandbox.contacts import Contact
 from connector.sandbox.data_events import ReceivedEvent
 from connector.sandbox.faults import Fault, FaultKind
 from connector.sandbox.ledger import Call
-from connector.sandbox.settings import SandboxSettings, WorkspaceSettings
+from connector.sandbox.settings import SandboxSettings, StripeKey, WorkspaceSettings
 from connector.sandbox.state import Clock, State
+from connector.sandbox.stripe_sender import Sent
+from connector.sandbox.stripe_shelf import Pages
 from connector.sandbox.workspace import Workspace
 
 HOST = "127.0.0.1"
@@ -117,6 +119,15 @@ class Sandbox:
         """A further workspace."""
         return self._state.add_workspace(settings)
 
+    def register(self, redirect_uri: str) -> None:
+        """Where the app's people come back to, once it is known where the app listens."""
+        oauth = self._state.settings.oauth.model_copy(update={"redirect_uri": redirect_uri})
+        self._state.settings = self._state.settings.model_copy(update={"oauth": oauth})
+
+    def install_statuses(self) -> list[dict[str, Any]]:
+        """What the app has said about its installations, oldest first."""
+        return list(self._state.install_statuses)
+
     def configure(self, workspace: str | None = None, **changes: object) -> WorkspaceSettings:
         """Change a workspace's settings while it runs, as in `configure(rate_limit=20, search_delay=60)`."""
         return self._state.configure(workspace, changes)
@@ -124,6 +135,27 @@ class Sandbox:
     def load_stripe(self, things: Iterable[dict[str, Any]], *, account: str | None = None) -> None:
         """Put events and objects into a Stripe account. Raises UsageError when there is no such account."""
         self._state.stripe.load(things, account)
+
+    async def send_stripe(
+        self, *, account: str | None = None, only: Collection[str] | None = None, again: bool = False
+    ) -> list[Sent]:
+        """Post the signed webhooks of what has not got through yet (see stripe_sender.py), `again` those that have."""
+        found = self._state.stripe.account(account)
+        return await self._state.sender.send(found, now=self._state.clock(), only=only, again=again)
+
+    def stripe_endpoints(self, *, account: str | None = None) -> list[dict[str, Any]]:
+        """The webhook endpoints that were made through Stripe's API, of either mode."""
+        shelf = self._state.stripe.account(account).endpoints
+        both = (shelf.page(Pages(limit=100), livemode=livemode)[0] for livemode in (True, False))
+        return [endpoint for some in both for endpoint in some]
+
+    def add_stripe_key(self, key: StripeKey) -> None:
+        """A further API key; it may open a further account."""
+        self._state.stripe.add_key(key)
+
+    def revoke_stripe_key(self, key: str) -> None:
+        """A key that opens nothing any more."""
+        self._state.stripe.revoke_key(key)
 
     def reset(self) -> None:
         """As at the start: no events, calls, contacts or faults; settings as given."""

@@ -51,18 +51,33 @@ class WorkspaceSettings(BaseModel):
 
 
 class StripeKey(BaseModel):
-    """One API key of a Stripe account; a restricted key names what it may read."""
+    """One API key of a Stripe account; a restricted key names what it may read and what it may change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str = "rk_test_sandbox"
     account: str = "acct_sandbox"
     reads: frozenset[str] | None = Field(default=None, description="customers, charges, …; null: everything")
+    writes: frozenset[str] = Field(default=frozenset(), description="webhook_endpoints; what it may change it may read")
+
+    def may(self, resource: str, *, writes: bool) -> bool:
+        """Whether Stripe lets this key do that."""
+        return self.reads is None or resource in self.writes or (not writes and resource in self.reads)
 
     @property
     def livemode(self) -> bool:
         """Stripe's keys say it in their second word: rk_live_…, sk_test_…."""
         return self.key.split("_")[1:2] == ["live"]
+
+
+class OAuthApp(BaseModel):
+    """The one app that workspaces can allow; without a redirect address nobody comes back from allowing it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    client_id: str = "sandbox-client"
+    client_secret: str = "sandbox-client-secret"  # noqa: S105 - the documented secret of a server that holds nothing
+    redirect_uri: str | None = None
 
 
 class SandboxSettings(BaseModel):
@@ -73,4 +88,6 @@ class SandboxSettings(BaseModel):
     workspaces: tuple[WorkspaceSettings, ...] = (WorkspaceSettings(),)
     app_rate_limit: int | None = Field(default=None, ge=0, description="calls in 10 s over all workspaces")
     stripe_keys: tuple[StripeKey, ...] = (StripeKey(),)
+    oauth: OAuthApp = OAuthApp()
+    stripe_rate_limit: int | None = Field(default=None, ge=0, description="calls in 1 s to an account; null: no limit")
     ledger: Path | None = Field(default=None, description="JSON-lines file that keeps all that was received")

@@ -13,6 +13,7 @@ from connector.sandbox.ledger import Ledger
 from connector.sandbox.rate_limit import Windows
 from connector.sandbox.settings import SandboxSettings, WorkspaceSettings
 from connector.sandbox.stripe import StripeAccounts
+from connector.sandbox.stripe_sender import StripeSender
 from connector.sandbox.workspace import Workspace
 
 Clock = Callable[[], float]
@@ -27,9 +28,11 @@ class State:
         self.ledger = Ledger(settings.ledger)
         self.faults = Faults()
         self.stripe = StripeAccounts(settings.stripe_keys)
+        self.sender = StripeSender()
         self.workspaces: dict[str, Workspace] = {}
         self._by_token: dict[str, Workspace] = {}
         self._app_windows = Windows()
+        self.install_statuses: list[dict[str, Any]] = []
         self.reset()
 
     def add_workspace(self, settings: WorkspaceSettings) -> Workspace:
@@ -82,6 +85,8 @@ class State:
         self.ledger.clear()
         self.faults.clear()
         self.stripe.clear()
+        self.install_statuses.clear()
+        self.sender.clear()
         self.workspaces.clear()
         self._by_token.clear()
         for settings in self.settings.workspaces:

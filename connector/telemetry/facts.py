@@ -116,6 +116,38 @@ class AlertOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class Installed:
+    """A workspace has installed the app, or allowed it again; `mode` is what it does now."""
+
+    workspace_id: int
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uninstalled:
+    """A workspace has removed the app: nothing goes to it any more."""
+
+    workspace_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """A signed request of Intercom's was not taken; `why` is a short, stable word."""
+
+    path: str
+    status: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetupChanged:
+    """Somebody changed something in set-up; `what` is a stable word."""
+
+    workspace_id: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessesTakenOver:
     """Other service processes have shown no sign of life: what they held is free for the rest."""
 
@@ -169,5 +201,9 @@ Fact: TypeAlias = (
     | MappingsRefused
     | MappingsNotDeployed
     | StageFailed
+    | Installed
+    | Uninstalled
+    | RequestRefused
+    | SetupChanged
 )
 Tell: TypeAlias = Callable[[Fact], None]

@@ -23,6 +23,7 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    Installed,
     MappingsInUse,
     MappingsNotDeployed,
     MappingsRefused,
@@ -30,7 +31,10 @@ from connector.telemetry.facts import (
     NotificationTaken,
     PersonForgotten,
     ProcessesTakenOver,
+    RequestRefused,
+    SetupChanged,
     StageFailed,
+    Uninstalled,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -51,6 +55,10 @@ _PLAIN: Mapping[type[Fact], tuple[int, str]] = {
     PersonForgotten: (logging.INFO, "person forgotten"),
     WorkspaceStopped: (logging.ERROR, "workspace stopped"),
     AlertOpened: (logging.WARNING, "alert opened"),
+    Installed: (logging.INFO, "app installed"),
+    Uninstalled: (logging.INFO, "app uninstalled"),
+    RequestRefused: (logging.INFO, "request refused"),
+    SetupChanged: (logging.INFO, "set-up changed"),
     ProcessesTakenOver: (logging.WARNING, "processes taken over"),
     MappingsInUse: (logging.INFO, "mappings in use"),
     MappingsRefused: (logging.ERROR, "mappings refused"),
@@ -152,6 +160,8 @@ def _rationed(fact: Fact) -> Hashable | None:
     match fact:
         case WebhookRefused():
             return ("refused", fact.source, fact.why, fact.endpoint_id)
+        case RequestRefused():
+            return ("request", fact.path, fact.why)
         case NotificationRefused():
             return ("notification refused", fact.why)
         case StageFailed():

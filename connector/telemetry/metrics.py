@@ -18,12 +18,16 @@ from connector.telemetry.facts import (
     AttemptMade,
     EventMapped,
     Fact,
+    Installed,
     MappingsRefused,
     NotificationRefused,
     NotificationTaken,
     PersonForgotten,
     ProcessesTakenOver,
+    RequestRefused,
+    SetupChanged,
     StageFailed,
+    Uninstalled,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -85,6 +89,11 @@ class Metrics:
         self._forgotten = self._counter("people_forgotten", "People all of whose data was deleted.", "asked_by")
         self._stopped = self._counter("workspaces_stopped", "Workspaces stopped until somebody acts.")
         self._alerts = self._counter("alerts_opened", "Alerts opened.", "kind")
+        self._installs = self._counter("installs", "Installations and removals of the app.", "what")
+        self._requests_refused = self._counter(
+            "requests_refused", "Signed requests of Intercom's that were not taken.", "path", "status", "why"
+        )
+        self._setup = self._counter("setup_changes", "What people changed in set-up.", "what")
         self._taken_over = self._counter("processes_taken_over", "Processes that died and were taken over.")
         self._mappings_refused = self._counter("mappings_refused", "Changes of the mapping files that were refused.")
         self._failures = self._counter("stage_failures", "Errors of our own, by stage.", "stage")
@@ -101,6 +110,10 @@ class Metrics:
             AlertOpened: lambda fact: self._alerts.of(fact.kind).inc(),
             ProcessesTakenOver: lambda fact: self._taken_over.of().inc(fact.count),
             MappingsRefused: lambda _: self._mappings_refused.of().inc(),
+            Installed: lambda _: self._installs.of("install").inc(),
+            Uninstalled: lambda _: self._installs.of("uninstall").inc(),
+            RequestRefused: lambda fact: self._requests_refused.of(fact.path, str(fact.status), fact.why).inc(),
+            SetupChanged: lambda fact: self._setup.of(fact.what).inc(),
             StageFailed: lambda fact: self._failures.of(fact.stage).inc(),
         }
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, insert, null, select, update
 
 from connector.database.tables import endpoints
 from connector.errors import UsageError
@@ -23,6 +23,8 @@ from connector.workspaces.modes import EndpointMode
 from connector.workspaces.vault import Place, Vault
 
 TOKEN_BYTES = 32
+TRACKING = "segment-tracking"
+"""The source of an endpoint that stands in for Segment's tracking API; its events are Segment's like any other's."""
 ONE_STREAM = ("stripe",)
 """The sources whose ids name the same thing at every endpoint."""
 
@@ -49,6 +51,9 @@ class Endpoint:
     created_at: int
     rotated_at: int | None
     removed_at: int | None
+    browser_keys: tuple[str, ...] = field(default=(), repr=False)
+    account_id: str | None = None
+    remote_id: str | None = None
 
     @property
     def removed(self) -> bool:
@@ -58,12 +63,17 @@ class Endpoint:
     @property
     def path(self) -> str:
         """What the sender posts to; as secret as the token in it."""
+        if self.source == TRACKING:
+            return f"/segment/{self.token}"
         return f"/webhooks/{self.source}/{self.token}"
 
 
 @dataclass(frozen=True, slots=True)
 class NewEndpoint:
-    """What is chosen for a new endpoint; it needs a signing secret or an Authorization header, or both."""
+    """What is chosen for a new endpoint; it needs a signing secret or an Authorization header, or both.
+
+    One that is to be made at Stripe with a restricted key gets its secret from there, and takes nothing until then.
+    """
 
     workspace_id: int
     source: str
@@ -73,6 +83,9 @@ class NewEndpoint:
     signing_secret: str | None = field(default=None, repr=False)
     authorization: str | None = field(default=None, repr=False)
     restricted_key: str | None = field(default=None, repr=False)
+    browser_key: str | None = field(default=None, repr=False)
+    account_id: str | None = None
+    made_at_stripe: bool = False
 
 
 def token_hash(token: str) -> bytes:
@@ -82,7 +95,7 @@ def token_hash(token: str) -> bytes:
 
 def add(connection: Connection, vault: Vault, new: NewEndpoint, *, now: int) -> Endpoint:
     """Add an endpoint with an address of its own. Raises UsageError."""
-    if not new.signing_secret and not new.authorization:
+    if not (new.signing_secret or new.authorization or new.made_at_stripe):
         raise UsageError("an endpoint needs a signing secret or an Authorization header that its sender is to show")
     if _taken(connection, new):
         raise UsageError(
@@ -95,8 +108,9 @@ def add(connection: Connection, vault: Vault, new: NewEndpoint, *, now: int) -> 
         "signing_secrets": json.dumps([new.signing_secret]) if new.signing_secret else None,
         "authorization": new.authorization,
         "restricted_key": new.restricted_key,
+        "browser_keys": json.dumps([new.browser_key]) if new.browser_key else None,
     }
-    _seal(connection, vault, endpoint_id, new.workspace_id, sealed)
+    seal(connection, vault, endpoint_id, new.workspace_id, sealed)
     changes.bump(connection)
     return get(connection, vault, endpoint_id)
 
@@ -139,7 +153,7 @@ def rotate(
     if kept == endpoint.signing_secrets:
         raise UsageError(f"endpoint {endpoint.id} has exactly these signing secrets already")
     sealed = {"signing_secrets": json.dumps(kept)}
-    _seal(connection, vault, endpoint.id, endpoint.workspace_id, sealed)
+    seal(connection, vault, endpoint.id, endpoint.workspace_id, sealed)
     connection.execute(update(endpoints).where(endpoints.c.id == endpoint.id).values(rotated_at=now))
     changes.bump(connection)
     return get(connection, vault, endpoint.id)
@@ -156,7 +170,9 @@ def remove_all(connection: Connection, workspace_id: int, *, now: int) -> int:
 
 
 def _remove(connection: Connection, chosen: ColumnElement[bool], now: int) -> int:
-    erased = {"signing_secrets": None, "authorization": None, "restricted_key": None, "removed_at": now}
+    erased: dict[str, Any] = {"signing_secrets": None, "authorization": None, "browser_keys": None, "removed_at": now}
+    # the key of one that we made at Stripe is kept until it is deleted there: see `remote`
+    erased["restricted_key"] = case((endpoints.c.remote_id.is_(None), null()), else_=endpoints.c.restricted_key)
     removed = connection.execute(
         update(endpoints).where(chosen, endpoints.c.removed_at.is_(None)).values(erased)
     ).rowcount
@@ -182,6 +198,7 @@ def _insert(connection: Connection, new: NewEndpoint, token: str, now: int) -> i
         "source": new.source,
         "label": new.label,
         "stream": _stream(connection, new),
+        "account_id": new.account_id,
         "mode": new.mode,
         "batch_policy": new.batch_policy,
         "token_hash": token_hash(token),
@@ -209,9 +226,10 @@ def _stream(connection: Connection, new: NewEndpoint) -> str:
     return connection.scalar(query) or new.source
 
 
-def _seal(
+def seal(
     connection: Connection, vault: Vault, endpoint_id: int, workspace_id: int, plain: Mapping[str, str | None]
 ) -> None:
+    """Encrypt `plain` into the endpoint's columns of those names; None leaves a column as it is."""
     sealed = {
         column: vault.seal(text, Place("endpoints", endpoint_id, column, workspace_id))
         for column, text in plain.items()
@@ -241,4 +259,7 @@ def _endpoint(row: Row[Any], vault: Vault) -> Endpoint:
         created_at=row.created_at,
         rotated_at=row.rotated_at,
         removed_at=row.removed_at,
+        browser_keys=tuple(json.loads(opened("browser_keys") or "[]")),
+        account_id=row.account_id,
+        remote_id=row.remote_id,
     )

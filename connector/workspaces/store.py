@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, insert, select, update
+from sqlalchemy import Connection, Row, case, func, select, update
 
+from connector.database.rows import insert_new
 from connector.database.tables import workspaces
 from connector.errors import UsageError
 from connector.workspaces import changes, endpoints
@@ -59,7 +60,9 @@ def add(connection: Connection, vault: Vault, new: Installation, *, now: int) ->
     found = find(connection, vault, new.app_id)
     if found is None:
         row = {"app_id": new.app_id, "mode": new.mode, "settings": "{}", "created_at": now, "updated_at": now}
-        workspace_id = connection.scalars(insert(workspaces).values(**row, **known).returning(workspaces.c.id)).one()
+        # two may install it at once: whoever comes second waits here, and brings another token for the same workspace
+        insert_new(connection, workspaces, [{**row, **known}], key=("app_id",))
+        workspace_id = connection.scalars(select(workspaces.c.id).where(workspaces.c.app_id == new.app_id)).one()
     else:
         workspace_id = found.id
         known["name"] = new.name or found.name

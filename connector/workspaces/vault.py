@@ -90,6 +90,10 @@ class Vault:
         sealed = self._ciphers[self._current].encrypt(nonce, plaintext.encode(), place.associated_data)
         return self._current + nonce + sealed
 
+    def is_current(self, ciphertext: bytes) -> bool:
+        """Whether it was sealed with the key that seals now."""
+        return ciphertext[:_ID_BYTES] == self._current
+
     def open(self, ciphertext: bytes, place: Place) -> str:
         """What was sealed for `place`. Raises SecretError, which names the key by its id and never the secret."""
         key_id, nonce, sealed = _split(ciphertext)

@@ -49,6 +49,10 @@ EXAMPLES: dict[type[Fact], Fact] = {
     MappingsRefused: MappingsRefused("mine/", 2, "mine/a.yaml:3:5: ..."),
     MappingsNotDeployed: MappingsNotDeployed("mine/"),
     StageFailed: StageFailed("map", ValueError("no such column")),
+    facts.Installed: facts.Installed(7, "watching"),
+    facts.Uninstalled: facts.Uninstalled(7),
+    facts.RequestRefused: facts.RequestRefused("/intercom/uninstall", 401, "bad_signature"),
+    facts.SetupChanged: facts.SetupChanged(7, "stripe_connected"),
 }
 
 

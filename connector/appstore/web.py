@@ -1,0 +1,239 @@
+"""How every page of ours is sent and every form is taken: headers, sessions, the proof that a form is our own.
+
+Pages hold no script and no inline style, so the content policy allows neither; they work without JavaScript. A form is
+taken when it carries its session's token *and* comes from this very origin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import aiohttp_jinja2
+from aiohttp import hdrs, web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy.exc import SQLAlchemyError
+
+from connector.appstore import sessions
+from connector.appstore.parts import Parts
+from connector.appstore.sessions import COOKIE, Session
+from connector.appstore.words import FILTERS
+from connector.errors import DatabaseError, UsageError
+from connector.telemetry.facts import StageFailed
+from connector.workspaces import store
+from connector.workspaces.modes import Mode
+from connector.workspaces.store import Workspace
+
+FORM_LIMIT = 64 * 1024
+FORM_DEADLINE_S = 10.0
+FIELDS = 500
+JINJA: web.AppKey[Environment] = web.AppKey("connector.appstore.jinja", Environment)
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Referrer-Policy": "same-origin",  # with no-referrer a browser would not say where a form comes from
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of somebody who is setting `workspace` up; `form` holds what was sent, if it was a form."""
+
+    request: web.Request
+    session: Session
+    workspace: Workspace
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a form. A field that was not sent is empty."""
+
+    fields: tuple[tuple[str, str], ...] = ()
+
+    def __getitem__(self, name: str) -> str:
+        return next((value.strip() for key, value in self.fields if key == name), "")
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Every value of a field."""
+        return tuple(value for key, value in self.fields if key == name)
+
+
+Page = Callable[[Visit], Awaitable[web.StreamResponse]]
+
+
+def prepare(app: web.Application) -> None:
+    """Give `app` the templates."""
+    aiohttp_jinja2.setup(
+        app,
+        app_key=JINJA,
+        loader=PackageLoader("connector.appstore", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        filters=FILTERS,
+    )
+
+
+def shown(request: web.Request, template: str, context: Mapping[str, Any], *, status: int = 200) -> web.Response:
+    """A page."""
+    response = aiohttp_jinja2.render_template(template, request, dict(context), app_key=JINJA, status=status)
+    response.headers.update(HEADERS)
+    return response
+
+
+def message(request: web.Request, title: str, what: str, todo: str, *, status: int) -> web.Response:
+    """A page that says what happened and what to do about it."""
+    context = {"title": title, "what": what, "todo": todo, "ok": status < 400, "back": None}
+    return shown(request, "message.html", context, status=status)
+
+
+def elsewhere(address: str) -> web.Response:
+    """On to another page, with a GET."""
+    return web.Response(status=303, headers={**HEADERS, hdrs.LOCATION: address})
+
+
+class Door:
+    """Lets into set-up who has a session, and takes forms that are ours."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def page(self, page: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """`page` for those who have a session."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                return await answer(request)
+            except (DatabaseError, SQLAlchemyError, OSError) as error:
+                self._parts.tell(StageFailed("setup", error))
+                return _not_now(request)
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            session = await self._session(request)
+            workspace = await self._workspace(session) if session else None
+            if session is None or workspace is None:
+                return _no_session(request)
+            if request.method != "POST":
+                return await page(Visit(request, session, workspace, Form()))
+            form = await read_form(request)
+            if form is None:
+                return _no_form(request)
+            if not is_ours(request, self._parts) or not session.sent(form["csrf"]):
+                return _foreign(request)
+            return await page(Visit(request, session, workspace, form))
+
+        return handle
+
+    async def _session(self, request: web.Request) -> Session | None:
+        if (token := request.cookies.get(COOKIE)) is None:
+            return None
+        return await self._parts.database.read(sessions.find, token, now=self._parts.now())
+
+    async def _workspace(self, session: Session) -> Workspace | None:
+        try:
+            found = await self._parts.database.read(store.get, self._parts.vault, session.workspace_id)
+        except UsageError:
+            return None
+        return None if found.mode is Mode.REMOVED else found
+
+
+async def read_form(request: web.Request) -> Form | None:
+    """What was sent, None where it is no form of a sensible size."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        return None
+    body = await bounded(request, FORM_LIMIT, FORM_DEADLINE_S)
+    if body is None:
+        return None
+    try:
+        fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS, errors="strict")
+    except (ValueError, UnicodeDecodeError):
+        return None
+    return Form(tuple(fields))
+
+
+async def bounded(request: web.Request, limit: int, deadline_s: float) -> bytes | None:
+    """The whole body, None where it is larger than `limit`, encoded, too slow or broken off."""
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        return None
+    if (request.content_length or 0) > limit:
+        return None
+    body = bytearray()
+    try:
+        async with asyncio.timeout(deadline_s):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    return None
+    except (TimeoutError, ConnectionError, web.RequestPayloadError):
+        return None
+    return bytes(body)
+
+
+def is_ours(request: web.Request, parts: Parts) -> bool:
+    """Whether a browser says that the form comes from a page of this very origin."""
+    came_from = request.headers.getall(hdrs.ORIGIN, [])
+    if len(came_from) != 1:
+        return False
+    origin = urlsplit(came_from[0])
+    ours = parts.settings.base_url
+    if ours is not None:
+        expected = urlsplit(ours)
+        return (origin.scheme, origin.netloc) == (expected.scheme, expected.netloc)
+    return origin.scheme in ("http", "https") and origin.netloc == request.host
+
+
+def set_cookie(response: web.StreamResponse, name: str, value: str, *, seconds: int) -> None:
+    """A cookie that only this host gets, only over HTTPS, and that no script reads."""
+    response.set_cookie(name, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="Lax")
+
+
+def _no_session(request: web.Request) -> web.Response:
+    return message(
+        request,
+        "Set-up is closed",
+        "There is no set-up session in this browser, or it has ended.",
+        "Open it again from the app's card beside a conversation in Intercom, or ask whoever runs this service for a "
+        "link: connector workspaces setup-link",
+        status=401,
+    )
+
+
+def _foreign(request: web.Request) -> web.Response:
+    return message(
+        request,
+        "That form was not taken",
+        "It does not come from this page in this session. Nothing was changed.",
+        "Go back, load the page again, and send it once more.",
+        status=403,
+    )
+
+
+def _no_form(request: web.Request) -> web.Response:
+    return message(
+        request,
+        "That form could not be read",
+        "It is larger than any of ours, or no form at all. Nothing was changed.",
+        "Go back and send it once more.",
+        status=400,
+    )
+
+
+def _not_now(request: web.Request) -> web.Response:
+    return message(
+        request,
+        "Not just now",
+        "The database does not answer. Nothing was changed, unless this page said so before.",
+        "Wait a minute, go back, and try once more.",
+        status=503,
+    )
