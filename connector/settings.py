@@ -132,6 +132,11 @@ class Settings(BaseSettings):
         description="Days for which finished deliveries are kept, at least as long as bodies. What is held, parked or "
         "waiting for longer is given up as `expired`.",
     )
+    console_password: SecretStr | None = Field(
+        default=None,
+        description="Password of the console's user `admin`, 12 characters or more. Unset: one is made on the first "
+        "start and shown once; `connector console users` manages more users.",
+    )
     actor: str | None = Field(
         default=None,
         max_length=255,

@@ -1,4 +1,4 @@
-"""What keeps a page to itself: the headers it is sent with, its cookies, and whether a form comes from our own origin."""
+"""What keeps a page to itself: the headers it is sent with, its cookies, and where a form comes from."""
 
 from __future__ import annotations
 
