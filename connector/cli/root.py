@@ -20,6 +20,7 @@ from connector.cli import (
     backup,
     catalogues,
     choices,
+    console,
     deliveries,
     demo,
     doctor,
@@ -58,7 +59,7 @@ event_replays.register(events.app)
 first_run.register(workspaces.app)
 catalogues.register(mappings.app)
 choices.register(workspaces.app)
-for group in (workspaces, endpoints, events, deliveries, people, mappings, keys, audit):
+for group in (workspaces, endpoints, events, deliveries, people, mappings, keys, audit, console):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 app.add_typer(event_names.app, name="event-names")
 

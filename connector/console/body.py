@@ -42,7 +42,8 @@ def shown_body(raw: bytes, traced: Mapping[str, Any] | None = None) -> Body:
             return Body((Piece(text[:MOST_CHARACTERS]),), len(raw), cut=len(text) > MOST_CHARACTERS)
     else:
         payload = traced
-    pieces, length = [], 0
+    pieces: list[Piece] = []
+    length = 0
     for piece in _joined(_value(payload, 0, picked=False)):
         length += len(piece.text)
         if length > MOST_CHARACTERS:

@@ -1,4 +1,4 @@
-"""A mapping file that somebody is writing in the console: checked, laid over the set in use, and tried on stored events.
+"""A mapping file that somebody writes in the console: checked, laid over the set in use, and tried on stored events.
 
 Nothing here changes anything. What it says is what `connector mappings check`, `diff` and `deploy` say.
 """

@@ -153,9 +153,9 @@ async def first_user(parts: Parts) -> str | None:
     found = await parts.database.read(users.find, users.FIRST)
     if found and await asyncio.to_thread(passwords.matches, password, found[1]):
         return None
-    kept = await asyncio.to_thread(users.checked, password)
+    new = await asyncio.to_thread(users.checked, password)
     if found:
-        await parts.database.transact(users.set_password, users.FIRST, kept, now=parts.now())
+        await parts.database.transact(users.set_password, users.FIRST, new, now=parts.now())
     else:
-        await parts.database.transact(users.add, users.FIRST, Role.ADMIN, kept, now=parts.now())
+        await parts.database.transact(users.add, users.FIRST, Role.ADMIN, new, now=parts.now())
     return None

@@ -18,6 +18,7 @@ from connector.console.roles import Role
 from connector.database.tables import deliveries
 from connector.errors import UsageError
 from connector.inbox import coverage
+from connector.inbox.coverage import Unmapped
 from connector.inbox.sources import SOURCES
 from connector.mapping.explain import explain
 from connector.outbox.delivery import State
@@ -48,7 +49,8 @@ class MappingPages:
     async def _catalogue(self, visit: Visit) -> web.StreamResponse:
         now, read = visit.parts.now(), visit.parts.database.read
         built = visit.parts.mappings.built
-        unmapped, made = [], {}
+        unmapped: list[Unmapped] = []
+        made: Mapping[str, Counter[str]] = {}
         if visit.here is not None:
             unmapped = await read(coverage.unmapped, visit.workspace_id, since=now - COVERED_MS)
             made = await read(last_day, visit.workspace_id, now=now)

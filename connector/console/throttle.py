@@ -51,5 +51,5 @@ class Throttle:
         known = self._failures.get(key)
         if known is None or known.count < free:
             return 0
-        pause = min(LONGEST_MS, 1000 * 2 ** min(20, known.count - free))
+        pause = min(LONGEST_MS, 1000 << min(20, known.count - free))
         return max(0, known.last + pause - now)

@@ -85,9 +85,10 @@ def find(connection: Connection, name: str) -> tuple[User, str] | None:
     return None if row is None else (_user(row), row.password)
 
 
-def page(connection: Connection) -> Sequence[User]:
-    """All of them, by name."""
-    return [_user(row) for row in connection.execute(select(console_users).order_by(console_users.c.name))]
+def page(connection: Connection, *, limit: int, after: str = "") -> Sequence[User]:
+    """Users by name, from behind `after`."""
+    query = select(console_users).where(console_users.c.name > after).order_by(console_users.c.name).limit(limit)
+    return [_user(row) for row in connection.execute(query)]
 
 
 def count(connection: Connection) -> int:

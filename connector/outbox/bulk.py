@@ -175,7 +175,8 @@ def oldest_due(connection: Connection, workspace_id: int) -> int | None:
     query = select(func.min(deliveries.c.updated_at)).where(
         deliveries.c.workspace_id == workspace_id, deliveries.c.state == State.DUE.value
     )
-    return connection.scalar(query)
+    since: int | None = connection.scalar(query)
+    return since
 
 
 def _as_json(selection: Selection) -> dict[str, Any]:
