@@ -181,4 +181,16 @@ def links(page: Page) -> list[str]:
     return [unescape(each) for each in re.findall(r'href="(/console/[^"]*)"', page.text)]
 
 
-__all__ = ["COOKIE", "KEPT", "PASSWORD", "ROLES", "Deployment", "deployed", "invoice", "links", "sign_in", "token_in", "until"]
+__all__ = [
+    "COOKIE",
+    "KEPT",
+    "PASSWORD",
+    "ROLES",
+    "Deployment",
+    "deployed",
+    "invoice",
+    "links",
+    "sign_in",
+    "token_in",
+    "until",
+]

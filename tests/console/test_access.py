@@ -46,7 +46,9 @@ async def test_every_route_of_the_console_is_guarded_or_known_to_be_open(one_dep
     application = one_deployment.service.application()
     served = {(route.method, route.resource.canonical) for route in application.router.routes() if route.resource}
     ours = {each for each in served if each[1].startswith("/console") and each[0] != "HEAD"}
-    guarded = {(route.method, re.sub(r":[^/]*\}", "}", route.path)) for route in one_deployment.service.console.routes()}
+    guarded = {
+        (route.method, re.sub(r":[^/]*\}", "}", route.path)) for route in one_deployment.service.console.routes()
+    }
     guarded = {(method, path.replace("{id}]{32}}", "{id}")) for method, path in guarded}
     opened = {("GET", "/console/sign-in"), ("POST", "/console/sign-in"), ("GET", "/console")}
     opened.add(("GET", "/console/static/{file}"))

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-from typing import Any
 
 import pytest
 
@@ -161,7 +160,9 @@ async def test_nothing_that_a_sender_wrote_is_markup_on_any_page(deployment: Dep
         assert "<img" not in page.text, path
         assert not re.search(r"<svg on", page.text), path
         assert 'href="javascript' not in page.text, path
-        found = re.findall(r'href="(/console/(?:events|deliveries|dead|mappings/entry|mappings/edit|bulk)[^"]*)"', page.text)
+        found = re.findall(
+            r'href="(/console/(?:events|deliveries|dead|mappings/entry|mappings/edit|bulk)[^"]*)"', page.text
+        )
         queue += [each.replace("&amp;", "&") for each in found]
     assert any(made[0].id.hex() in path for path in seen)
     assert any("mappings/edit" in path for path in seen)
