@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,7 +30,6 @@ from connector.workspaces import endpoints, store
 from connector.workspaces.endpoints import Endpoint, NewEndpoint
 from connector.workspaces.modes import Mode
 from tests.appstore.deployment import Browser, Page, free_port
-from tests.conftest import until
 from tests.journeys.conftest import stripe_payload
 from tests.signing import segment_headers, stripe_headers
 
@@ -92,8 +91,6 @@ class Deployment:
             events = await self.service.database.read(inbox.count_by_state)
             made = await self.service.database.read(history.count_by_state)
             counts["received"] = events.get("received", 0) + made.get("due", 0)
-
-        import asyncio
 
         async with asyncio.timeout(30):
             while counts["received"]:
@@ -172,25 +169,3 @@ async def deployed(database_url: str, **settings: Any) -> AsyncIterator[Deployme
             finally:
                 for session in deployment.open:
                     await session.close()
-
-
-def links(page: Page) -> list[str]:
-    """The console's pages that a page links to."""
-    from html import unescape
-
-    return [unescape(each) for each in re.findall(r'href="(/console/[^"]*)"', page.text)]
-
-
-__all__ = [
-    "COOKIE",
-    "KEPT",
-    "PASSWORD",
-    "ROLES",
-    "Deployment",
-    "deployed",
-    "invoice",
-    "links",
-    "sign_in",
-    "token_in",
-    "until",
-]
