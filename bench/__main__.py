@@ -6,7 +6,7 @@ import importlib
 import subprocess
 import sys
 
-PARTS = ("translate", "ingest", "idle", "client", "deliver", "map", "queue", "pipeline")
+PARTS = ("translate", "ingest", "idle", "client", "deliver", "map", "queue", "pipeline", "backfill")
 
 
 def main(parts: list[str]) -> None:

@@ -92,7 +92,7 @@ async def ours(database_url: str, url: str, count: int) -> float:
     directory = Directory(opened, vault)
     await directory.reload()
     delivered, all_done = 0, asyncio.Event()
-    into = tell_all(start(LogFormat.JSON, LogLevel.WARNING, io.StringIO()), Metrics())
+    into = tell_all(start(LogFormat.JSON, LogLevel.WARNING, io.StringIO()).tell, Metrics().count)
 
     def tell(fact: Fact) -> None:
         nonlocal delivered

@@ -50,7 +50,11 @@ from connector.people.forgetting import Forgetting
 from connector.schedule import Job, Schedule
 from connector.settings import Settings
 from connector.stripe_api.client import StripeApi
-from connector.stripe_api.client import make_session as make_stripe_session
+from connector.sync.asker import Asker
+from connector.sync.last_webhooks import LastWebhooks
+from connector.sync.naming import Naming
+from connector.sync.people import People
+from connector.sync.reconcile import Reconciler
 from connector.telemetry.facts import Fact, MappingsNotDeployed, ProcessesTakenOver, StageFailed, Tell
 from connector.telemetry.logs import Logs
 from connector.telemetry.metrics import Metrics
@@ -124,12 +128,14 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
     """Open everything; with `work`, map and deliver too. Raises ConnectorError where something is not right."""
     vault = load_vault(settings)
     metrics = Metrics()
-    tell = tell_all(logs, metrics)
     database = await open_database(settings.database_url, owner=True)
     try:
         await migrate(database)
         directory = Directory(database, vault)
         await directory.reload()
+        last_webhooks = LastWebhooks(database)
+        last_webhooks.show(metrics.gauge)
+        tell = tell_all(logs.tell, metrics.count, last_webhooks.note)
         mappings = Mappings(database, options(settings), tell)
         folder = await _taken_up(settings, database, mappings, tell)
         received, queued = Bell(), Bell()
@@ -156,13 +162,15 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
                 canvas,
                 _console(settings, database, vault, directory, mappings, tell, received, queued),
             )
-            schedule = Schedule(_jobs(running, received, queued) | _chores(running, forgetting), tell=tell)
+            schedule = Schedule(
+                _jobs(running, received, queued) | _chores(running, forgetting, last_webhooks), tell=tell
+            )
             schedule.start()
             try:
                 async with _working(running, received, queued) if work else contextlib.nullcontext() as running.work:
                     yield running
             finally:
-                schedule.stop()
+                await schedule.stop()
                 await front.close()
                 await webhooks.close()
                 await forgetting.close()
@@ -190,12 +198,12 @@ async def _taken_up(settings: Settings, database: Database, mappings: Mappings, 
     return folder or None
 
 
-def tell_all(logs: Logs, metrics: Metrics) -> Tell:
-    """Both sinks of facts as one."""
+def tell_all(*listeners: Tell) -> Tell:
+    """All who hear facts as one."""
 
     def tell(fact: Fact) -> None:
-        metrics.count(fact)
-        logs.tell(fact)
+        for listener in listeners:
+            listener(fact)
 
     return tell
 
@@ -212,12 +220,12 @@ async def _app_store(
     queued: Bell,
 ) -> AsyncIterator[Parts]:
     """What the app store's side works with, its own few connections to Intercom and Stripe among it."""
-    override, stripe_url = settings.intercom_api_url, settings.stripe_api_url
+    override = settings.intercom_api_url
     async with make_session(FRONT_CONNECTIONS, timeout=FRONT_PATIENCE) as session:
         intercom = IntercomClient(
             session, version=settings.intercom_version, base_url_for=lambda region: override or base_url(region)
         )
-        async with make_stripe_session(FRONT_CONNECTIONS, base_url=stripe_url) as stripe_session:
+        async with StripeApi(base_url=settings.stripe_api_url).opened() as stripe_api:
             yield Parts(
                 settings,
                 database,
@@ -226,7 +234,7 @@ async def _app_store(
                 manifest.load(),
                 session,
                 intercom,
-                StripeApi(stripe_session, base_url=stripe_url),
+                stripe_api,
                 mappings,
                 tell,
                 received.ring,
@@ -264,11 +272,12 @@ def _webhooks(
     )
 
 
-def _chores(running: Service, forgetting: Forgetting) -> dict[str, Job]:
+def _chores(running: Service, forgetting: Forgetting, last_webhooks: LastWebhooks) -> dict[str, Job]:
     async def forget_known() -> None:
         await running.database.transact(known.prune, now=running.database.clock.now())
 
     return {
+        "note webhooks": Job(5.0, last_webhooks.beat),
         "forget people": Job(2.0, forgetting.soon),
         "forget who was just created": Job(300.0, forget_known, jitter=60.0),
     }
@@ -300,18 +309,24 @@ class Work:
 
     mapper: Mapper
     worker: Worker
+    syncing: Syncing
     tell: Tell
     _loops: Sequence[asyncio.Task[None]] = ()
+    _syncing: Sequence[asyncio.Task[None]] = ()
 
     def start(self) -> None:
         """Begin; to be called inside the event loop."""
         stages = (("map", self.mapper), ("deliver", self.worker))
         self._loops = [asyncio.create_task(_loop(name, each, self.tell)) for name, each in stages]
+        self._syncing = [asyncio.create_task(_loop(name, each, self.tell)) for name, each in self.syncing.loops.items()]
 
     async def stop(self) -> None:
         """Begin nothing new, let what is in flight finish, give back what is not begun. May be called again."""
         self.worker.stop()
         self.mapper.stop()
+        for loop in self._syncing:  # the next start goes on from where they have come to
+            loop.cancel()
+        await asyncio.gather(*self._syncing, return_exceptions=True)
         await self.worker.drain(DRAIN_S)
         if self._loops:
             _, hanging = await asyncio.wait(self._loops, timeout=WAIT_S)
@@ -321,16 +336,19 @@ class Work:
 
 @contextlib.asynccontextmanager
 async def _working(running: Service, received: Bell, queued: Bell) -> AsyncIterator[Work]:
-    """Map and deliver while this is open."""
-    async with make_session(CONCURRENCY) as session:
+    """Map, deliver and keep in step with Stripe while this is open."""
+    names, stripe_api = Names(), StripeApi(base_url=running.settings.stripe_api_url)
+    async with make_session(CONCURRENCY) as session, stripe_api.opened():
+        syncing = _syncing(running, stripe_api, names, received, queued)
         mapper = Mapper(
             running.database,
             running.directory,
-            Names(),
+            names,
             running.mappings.rules,
-            running.tell,
+            tell_all(running.tell, syncing.asker.note),
             received,
             queued,
+            syncing.asker.unnamed,
         )
         worker = Worker(
             running.database,
@@ -342,7 +360,7 @@ async def _working(running: Service, received: Bell, queued: Bell) -> AsyncItera
         )
         running.metrics.gauge("deliveries_in_flight", "Deliveries being tried now.", lambda: worker.in_flight)
         async with _alive(running.database, worker, running.tell):
-            work = Work(mapper, worker, running.tell)
+            work = Work(mapper, worker, syncing, running.tell)
             work.start()
             try:
                 yield work
@@ -379,7 +397,38 @@ async def _beat(pulse: Pulse, tell: Tell) -> None:
             tell(StageFailed("pulse", error))
 
 
-async def _loop(name: str, stage: Mapper | Worker, tell: Tell) -> None:
+def _syncing(running: Service, stripe_api: StripeApi, names: Names, received: Bell, queued: Bell) -> Syncing:
+    """Keeping in step with Stripe."""
+    naming = Naming(running.database, stripe_api, names, running.tell)
+    reconciler = Reconciler(
+        running.database,
+        running.directory,
+        stripe_api,
+        lambda: running.mappings.catalog,
+        running.tell,
+        received.ring,
+        running.settings.reconcile_seconds,
+        naming.find_all,
+    )
+    people = People(running.database, stripe_api, running.tell, queued.ring)
+    asker = Asker(running.database, running.directory, people, naming, running.tell)
+    return Syncing(reconciler if reconciler.every_s else None, asker)
+
+
+@dataclass(frozen=True)
+class Syncing:
+    """The loops that keep in step with Stripe."""
+
+    reconciler: Reconciler | None
+    asker: Asker
+
+    @property
+    def loops(self) -> dict[str, Reconciler | Asker]:
+        """By the name that their failures are told under."""
+        return {"ask": self.asker} | ({"reconcile": self.reconciler} if self.reconciler else {})
+
+
+async def _loop(name: str, stage: Mapper | Worker | Reconciler | Asker, tell: Tell) -> None:
     """Run a stage until it is told to stop: an error that nobody foresaw is told, and the stage goes on."""
     while True:
         try:

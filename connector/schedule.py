@@ -6,6 +6,7 @@ two processes fires twice. Its shutdown cancels running jobs, so that nothing he
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,6 +19,9 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from connector.telemetry.facts import StageFailed, Tell
+
+PATIENCE_S = 5.0
+"""What a running job gets to end when the clock is stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class Schedule:
 
     def __init__(self, jobs: Mapping[str, Job], *, tell: Tell) -> None:
         self._tell = tell
+        self._running: set[asyncio.Task[object]] = set()
+        self._stopping = False
         self._slow = {name for name, job in jobs.items() if job.may_take_long}
         self._scheduler = AsyncIOScheduler(
             jobstores={"default": MemoryJobStore()},
@@ -58,15 +64,26 @@ class Schedule:
         logging.getLogger("apscheduler").setLevel(logging.ERROR)  # what it warns of is told as a fact
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """Stop the clock, and cancel the jobs that are running."""
+    async def stop(self) -> None:
+        """Stop the clock. What is running gets a moment to end, then it is cancelled."""
+        self._scheduler.pause()
+        if self._running:
+            await asyncio.wait(self._running, timeout=PATIENCE_S)
+        self._stopping = True
         self._scheduler.shutdown(wait=False)
 
     async def _run(self, name: str, job: Job) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
         try:
             result = job.run()
             if inspect.isawaitable(result):
                 await result
+        except asyncio.CancelledError:
+            if not self._stopping:  # else it is our own doing, of which APScheduler would write a traceback
+                raise
         except Exception as error:  # noqa: BLE001 - one failed job must not end the clock
             self._tell(StageFailed(f"schedule.{name}", error))
 

@@ -79,6 +79,16 @@ class Settings(BaseSettings):
     intercom_version: str = Field(
         default="2.16", pattern=r"^[0-9]{1,2}\.[0-9]{1,2}$", description="Version of Intercom's API to ask for."
     )
+    stripe_api_url: str | None = Field(
+        default=None, description="Used instead of Stripe's address: for the sandbox and tests."
+    )
+    reconcile_seconds: int = Field(
+        default=600,
+        ge=0,
+        le=86_400,
+        description="Seconds between two looks at Stripe's list of events for what did not arrive, for each endpoint "
+        "that has a restricted key; 0: never.",
+    )
     intercom_client_id: str | None = Field(
         default=None,
         description="Client id of your app in Intercom's Developer Hub; with the secret it turns on `/install`, "
@@ -96,9 +106,6 @@ class Settings(BaseSettings):
         default=None,
         pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
         description="Address at which people who use this service get help; shown on its pages.",
-    )
-    stripe_api_url: str | None = Field(
-        default=None, description="Used instead of Stripe's address: for the sandbox and tests."
     )
     metadata_keys: int = Field(
         default=10,

@@ -7,6 +7,8 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
+import pytest
+
 from connector.schedule import Job, Overrun, Schedule
 from connector.telemetry.facts import Fact, StageFailed
 
@@ -23,7 +25,7 @@ async def running(jobs: Mapping[str, Job], tell: Callable[[Fact], None] | None =
         async with asyncio.timeout(10):
             yield
     finally:
-        schedule.stop()
+        await schedule.stop()
     assert told == []
 
 
@@ -115,6 +117,35 @@ async def test_a_busy_loop_delays_a_job_and_never_drops_it() -> None:
     async with running({"bell": Job(1.2, bell.ring)}):
         threading.Event().wait(2.3)  # due at 1.2 s, later than APScheduler's own grace of 1 s allows
         await bell.rung.wait()
+
+
+async def test_what_runs_when_the_clock_is_stopped_may_end() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        begun.set()
+        await asyncio.sleep(10 * SOON)
+        ended.set()
+
+    async with running({"slow": Job(SOON, slow, may_take_long=True)}):
+        await begun.wait()
+    assert ended.is_set()
+
+
+async def test_what_does_not_end_is_cancelled_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("connector.schedule.PATIENCE_S", SOON)
+    begun = asyncio.Event()
+
+    async def endless() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with running({"endless": Job(SOON, endless, may_take_long=True)}):
+        await begun.wait()
+    await asyncio.sleep(SOON)
+    assert caplog.records == []
 
 
 async def test_after_stop_nothing_runs() -> None:

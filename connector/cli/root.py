@@ -17,6 +17,7 @@ import typer
 
 from connector.cli import (
     audit,
+    backfill,
     backup,
     catalogues,
     choices,
@@ -59,7 +60,7 @@ event_replays.register(events.app)
 first_run.register(workspaces.app)
 catalogues.register(mappings.app)
 choices.register(workspaces.app)
-for group in (workspaces, endpoints, events, deliveries, people, mappings, keys, audit, console):
+for group in (workspaces, endpoints, events, deliveries, people, backfill, mappings, keys, audit, console):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 app.add_typer(event_names.app, name="event-names")
 

@@ -1,4 +1,4 @@
-"""`connector status`: how much there is of everything, and where it stands."""
+"""`connector status`: how much there is of everything, where it stands, and how far it is in step with its senders."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from connector.cli.output import moment, show_item
 
 if TYPE_CHECKING:
     from connector.cli.session import Session
+    from connector.sync.report import Line
 
 
 def register(app: typer.Typer) -> None:
@@ -41,9 +42,10 @@ async def _counts(session: Session, app_id: str | None) -> dict[str, Any]:
         "mappings": await _mappings(session),
         "alerts": await _alerts(session, only),
     }
-    if only is None:
-        return counts
-    return counts | {"event_names": await _names(session, only), "standing_still": await _reasons(session, only)}
+    if only is not None:
+        counts["event_names"] = await _names(session, only)
+        counts["standing_still"] = await _reasons(session, only)
+    return counts | {"sync": await _sync(session, only), "backfills": await _backfills(session, only)}
 
 
 async def _mappings(session: Session) -> dict[str, Any]:
@@ -82,6 +84,39 @@ async def _names(session: Session, workspace_id: int) -> dict[str, int]:
 
     places = await session.database.read(event_names.places, workspace_id)
     return {"counted": places.counted, "allowed": event_names.ALLOWED, "waiting": places.waiting}
+
+
+async def _sync(session: Session, only: int | None) -> list[dict[str, Any]]:
+    """How far each endpoint is in step with its sender; the ten seconds' look."""
+    from connector.sync import report
+
+    app_ids = await session.app_ids()
+    found = await session.database.read(report.lines, only, now=session.now)
+    return [_line(each, app_ids[each.state.place.workspace_id]) for each in found]
+
+
+def _line(line: Line, app_id: str) -> dict[str, Any]:
+    state = line.state
+    gaps = [f"{moment(start)} … {moment(end)}" for start, end in state.gaps]
+    return {
+        "workspace": app_id,
+        "endpoint": f"{state.place.endpoint_id} {line.source} {'live' if state.place.livemode else 'test'}",
+        "last_webhook": moment(state.last_webhook_at),
+        "last_delivered": moment(line.last_delivered_at),
+        "reconciled_until": moment(state.reconciled_until),
+        "behind_s": None if line.behind_ms is None else line.behind_ms // 1000,
+        "missed": state.found,
+        "day": line.last_day,
+        "gaps": gaps,
+        "trouble": state.trouble,
+    }
+
+
+async def _backfills(session: Session, only: int | None) -> list[dict[str, Any]]:
+    from connector.cli.backfill import document
+    from connector.sync import backfills
+
+    return [document(each) for each in await session.database.read(backfills.page, only)]
 
 
 async def _reasons(session: Session, workspace_id: int) -> list[dict[str, Any]]:

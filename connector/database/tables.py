@@ -360,6 +360,52 @@ names = Table(
     _time("seen_at"),
 )
 
+# ── keeping in step with Stripe ─────────────────────────────────────────────────────────────────────────────────────
+
+sync_state = Table(
+    "sync_state",
+    metadata,
+    _workspace(),
+    Column("endpoint_id", Integer, primary_key=True, autoincrement=False),
+    Column("livemode", Boolean, primary_key=True),
+    _time("last_webhook_at", nullable=True),
+    _time("reconciled_until", nullable=True),  # what happened before is here, or is a gap
+    _time("reconciled_at", nullable=True),  # when that was last looked at to the end
+    Column("listed", BigInteger, nullable=False, server_default=text("0")),  # events that Stripe listed
+    Column("found", BigInteger, nullable=False, server_default=text("0")),  # of those, what no webhook had brought
+    _time("named_at", nullable=True),  # when products, prices and coupons were all asked for
+    _display("trouble"),  # why it does not go on
+    _time("trouble_at", nullable=True),
+    Column("gaps", Text, nullable=False, server_default=text("'[]'")),  # JSON [[from, to], …] in milliseconds
+)
+
+asked = Table(
+    "asked",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),  # digest of the kind and id of what Stripe was asked for
+    Column("outcome", String(32), nullable=False),
+    _time("asked_at"),
+    Column("again_at", BigInteger, nullable=False),  # not to be asked for before
+)
+
+backfills = Table(
+    "backfills",
+    metadata,
+    _workspace(),
+    _key("key", primary_key=True),  # digest of what was asked for
+    Column("endpoint_id", Integer, nullable=False),
+    Column("request", Text, nullable=False),  # JSON: what was asked for
+    Column("cursor", Text, nullable=True),  # JSON: how far it has come; null = not begun
+    _state(),  # sync.backfills.BackfillState
+    Column("read", BigInteger, nullable=False, server_default=text("0")),
+    Column("new", BigInteger, nullable=False, server_default=text("0")),
+    Column("skipped", BigInteger, nullable=False, server_default=text("0")),
+    _time("started_at"),
+    _time("updated_at"),
+    _time("finished_at", nullable=True),
+)
+
 # ── what a workspace has, and what happened to it ───────────────────────────────────────────────────────────────────
 
 event_names = Table(

@@ -97,7 +97,8 @@ class Receiver:
         self._bell()
         seconds = time.perf_counter() - started
         where = (source.name, endpoint.workspace_id, endpoint.id)
-        self._tell(WebhookStored(*where, len(accepted.events), len(body), seconds))
+        live = all(event.livemode for event in accepted.events[:1])
+        self._tell(WebhookStored(*where, len(accepted.events), len(body), seconds, live))
         return acknowledgement(request)
 
     async def _body(self, source: Source, request: web.BaseRequest) -> bytes | Refused:

@@ -81,6 +81,18 @@ def insert(connection: Connection, requests: Sequence[Sequence[Arrival]]) -> Seq
     return [None] * len(requests)
 
 
+def new_among(connection: Connection, arrivals: Sequence[Arrival]) -> list[Arrival]:
+    """Those of one workspace that are not stored yet, each once, in their order."""
+    by_key = {arrival.key: arrival for arrival in reversed(arrivals)}
+    for keys in parts(sorted(by_key)):
+        query = select(received_events.c.key).where(
+            received_events.c.workspace_id == arrivals[0].workspace_id, received_events.c.key.in_(keys)
+        )
+        for key in connection.scalars(query):
+            del by_key[key]
+    return list(reversed(by_key.values()))
+
+
 def _without_repeats(connection: Connection, arrivals: Sequence[tuple[Key, Arrival]]) -> list[tuple[Key, Arrival]]:
     """Those that were stored just now: the body of a repeat is not kept."""
     stored: dict[tuple[int, Key], int] = {}

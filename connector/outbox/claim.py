@@ -181,7 +181,8 @@ def _with_their_deliveries(pick: Select[Any]) -> Select[Any]:
             picked.c.unknowns,
             picked.c.ladder,
             received_events.c.received_at,
-            received_events.c.occurred_at,
+            # history was asked for by an operator: its age counts from then
+            case((received_events.c.priority == Priority.HISTORY.value, None), else_=received_events.c.occurred_at),
             deliveries.c.released_at,
         )
         .select_from(picked)

@@ -61,6 +61,8 @@ class Mapper:
     tell: Tell
     bell: Bell
     queued: Bell
+    unnamed: Callable[[ReceivedEvent, Sequence[str]], None] | None = None
+    """Told of what the mapping could not name; never waited for."""
     _served: int = 0
     """The workspace that had its turn last."""
     _stopping: bool = False
@@ -143,6 +145,8 @@ class Mapper:
             self.tell(_fact(each))
             for name in each.translation.names:
                 self.names.forget(name.workspace_id)
+            if self.unnamed and each.translation.unnamed:
+                self.unnamed(each.translation.received, each.translation.unnamed)
         if any(each.deliveries for each in stored):
             self.queued.ring()
         return len(stored)

@@ -112,9 +112,9 @@ def tries(connection: Connection, ids: Iterable[Id]) -> dict[Id, Tried]:
     """What the attempts table says of those deliveries that were tried."""
     tried: dict[Id, Tried] = {}
     for workspace_id, keys in _by_workspace(ids):
-        for delivery_id, number, ambiguous in _TRIES.rows(connection, keys, the_workspace=workspace_id):
-            before = tried.get(each := (workspace_id, delivery_id), Tried())
-            tried[each] = Tried(max(before.number, number), before.ambiguous or bool(ambiguous))
+        for row in _TRIES.rows(connection, keys, the_workspace=workspace_id):
+            before = tried.get(each := (workspace_id, row.delivery_id), Tried())
+            tried[each] = Tried(max(before.number, row.number), before.ambiguous or bool(row.ambiguous))
     return tried
 
 

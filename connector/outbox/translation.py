@@ -43,11 +43,27 @@ class Translation:
     events: tuple[IntercomEvent, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     names: tuple[Name, ...] = ()
+    unnamed: tuple[str, ...] = ()
+    """What the mapping asked the name of, and nobody has told: the next fallback was taken."""
     identified: tuple[Identifier, ...] = ()
     """Who may have appeared at Intercom because of it."""
     to_forget: Identifier | None = None
     """Whose data it asks to delete."""
     catalogue: str = ""
+
+
+class _Lookup:
+    """The names that are known, and a note of those that are not."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self._known = known
+        self.unnamed: dict[str, None] = {}
+
+    def __call__(self, object_id: str) -> str | None:
+        found = self._known.get(object_id)
+        if found is None:
+            self.unnamed[object_id] = None
+        return found
 
 
 def translation(received: ReceivedEvent, body: bytes, rules: Rules, *, names: Mapping[str, str]) -> Translation:
@@ -65,13 +81,11 @@ def translation(received: ReceivedEvent, body: bytes, rules: Rules, *, names: Ma
 def _translated(
     received: ReceivedEvent, payload: Mapping[str, Any], rules: Rules, names: Mapping[str, str]
 ) -> Translation:
-    event = source_event(received)
+    event, lookup = source_event(received), _Lookup(names)
     if forget := to_forget(event, payload):
         return Translation(received, ReceivedState.IGNORED, "deletes_a_person", to_forget=forget)
     found = [
-        translate(
-            event, payload, entry, received_at=received.received_at // 1000, names=names.get, options=rules.options
-        )
+        translate(event, payload, entry, received_at=received.received_at // 1000, names=lookup, options=rules.options)
         for entry in rules.catalog.select(event.source, event.type)
     ]
     events = tuple(each for each in found if isinstance(each, IntercomEvent))
@@ -84,6 +98,7 @@ def _translated(
         events,
         evidence(event, payload),
         tuple(Name(received.workspace_id, object_id, name) for object_id, name in called),
+        tuple(lookup.unnamed) if events else (),
         identified(event, payload),
         catalogue=rules.digest,
     )

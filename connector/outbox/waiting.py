@@ -7,6 +7,7 @@ The first are addressed when evidence tells whom they are for, the others tried 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from connector.contacts import directory
 from connector.contacts.directory import Resolution, Resolved, Unresolved
 from connector.database.rows import run_many
-from connector.database.tables import deliveries, wanted
+from connector.database.tables import deliveries, received_events, wanted
 from connector.events import Identifier, Key
 from connector.outbox import queue, readiness, seconds
 from connector.outbox.delivery import Delivery, State, from_row, name_key
@@ -66,6 +67,39 @@ def hint(connection: Connection, workspace_id: int, people: Iterable[Identifier]
         ids = [(workspace_id, parked.id) for parked in page if parked.updated_at <= now - HINTS_APART_MS]
         queue.bring_forward(connection, ids, due=now + HINT_MS)
         queue.put(connection, dict.fromkeys(ids, now + HINT_MS))
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A delivery that nobody is known for, and where its event came in."""
+
+    id: Key
+    contact: tuple[Identifier, ...]
+    endpoint_id: int
+    livemode: bool
+
+
+def unknown(connection: Connection, workspace_id: int, *, after: Key = b"", limit: int = AT_ONCE) -> list[Unknown]:
+    """Deliveries that wait because nobody is known for them, in the order of their ids from behind `after`."""
+    same = (received_events.c.workspace_id == deliveries.c.workspace_id) & (
+        received_events.c.key == deliveries.c.received_key
+    )
+    query = (
+        select(deliveries, received_events.c.endpoint_id, received_events.c.livemode)
+        .join(received_events, same)
+        .where(
+            deliveries.c.workspace_id == workspace_id,
+            deliveries.c.state == State.WAITING.value,
+            deliveries.c.reason == "contact_unknown",
+            deliveries.c.id > after,
+        )
+        .order_by(deliveries.c.id)
+        .limit(limit)
+    )
+    return [
+        Unknown(row["id"], from_row(row).contact, row["endpoint_id"], row["livemode"])
+        for row in connection.execute(query).mappings()
+    ]
 
 
 def _wanting(

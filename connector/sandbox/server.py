@@ -137,11 +137,11 @@ class Sandbox:
         self._state.stripe.load(things, account)
 
     async def send_stripe(
-        self, *, account: str | None = None, only: Collection[str] | None = None, again: bool = False
+        self, *, account: str | None = None, only: Collection[str] | None = None, again: bool = False, at_once: int = 32
     ) -> list[Sent]:
         """Post the signed webhooks of what has not got through yet (see stripe_sender.py), `again` those that have."""
-        found = self._state.stripe.account(account)
-        return await self._state.sender.send(found, now=self._state.clock(), only=only, again=again)
+        found, now = self._state.stripe.account(account), self._state.clock()
+        return await self._state.sender.send(found, now=now, only=only, again=again, at_once=at_once)
 
     def stripe_endpoints(self, *, account: str | None = None) -> list[dict[str, Any]]:
         """The webhook endpoints that were made through Stripe's API, of either mode."""

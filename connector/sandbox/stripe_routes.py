@@ -171,7 +171,14 @@ def _lister_of(path: str, kind: str) -> StripeHandler:
         fields = {name: call.request.query[name] for name in LIST_FIELDS if name in call.request.query}
         if kind == "subscription":
             fields.setdefault("status", "")
-        return _list(f"/v1/{path}", *call.account.objects_like(kind, pages, fields, livemode=call.key.livemode))
+        page, more = call.account.objects_like(kind, pages, fields, livemode=call.key.livemode)
+        names = [value[5:] for name, value in call.request.query.items() if name.startswith("expand[")]
+        for each in names:
+            if each not in RESOURCES.values():
+                return _error(400, f"This property cannot be expanded ({each}).", param="expand")
+            if not call.key.may(f"{each}s", writes=False):
+                return _error(403, _forbidden(call.key, f"{each}s", writes=False))
+        return _list(f"/v1/{path}", [_expanded(call, thing, names) for thing in page], more)
 
     return list_things
 
@@ -245,6 +252,12 @@ def _pages(call: StripeCall, kind: str | None) -> Pages:
         max([*exact, *(value + _SHIFT[name] for name, value in bound.items() if name[0] == "g")], default=0),
         min([*exact, *(value + _SHIFT[name] for name, value in bound.items() if name[0] == "l")], default=2**63),
     )
+
+
+def _expanded(call: StripeCall, thing: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """`thing` with what it refers to in place of the ids, as far as that is there."""
+    found = {name: call.account.object(str(thing.get(name)), name, livemode=call.key.livemode) for name in names}
+    return {**thing, **{name: value for name, value in found.items() if value is not None}}
 
 
 def _list(url: str, page: list[dict[str, Any]], more: bool) -> web.Response:

@@ -13,7 +13,8 @@ import random
 import ssl
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -88,12 +89,32 @@ class _Again:
 
 
 class StripeApi:
-    """Calls with any key; `base_url` leads elsewhere, to a sandbox say."""
+    """Calls with any key; `base_url` leads elsewhere, to a sandbox say.
 
-    def __init__(self, session: ClientSession, *, base_url: str | None = None, paces: Paces | None = None) -> None:
+    Without a `session` it makes its own with the first call, and closes that one. A service whose endpoints have no
+    keys never imports Stripe's library.
+    """
+
+    def __init__(
+        self, session: ClientSession | None = None, *, base_url: str | None = None, paces: Paces | None = None
+    ) -> None:
         self._session = session
+        self._own: ClientSession | None = None
         self._base_url = base_url
         self._paces = paces or Paces()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[StripeApi]:
+        """Itself, closed at the end."""
+        try:
+            yield self
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the session that was made here."""
+        if self._own is not None:
+            await self._own.close()
 
     async def get(
         self, key: str, path: str, params: Params | None = None, *, patience_s: float = PATIENCE_S
@@ -147,7 +168,9 @@ class StripeApi:
         import stripe
 
         logging.getLogger("stripe").setLevel(logging.WARNING)  # at DEBUG it writes whole bodies
-        http_client = stripe.AIOHTTPClient(session=self._session, timeout=TIMEOUT)
+        if self._session is None:
+            self._own = make_session(base_url=self._base_url)
+        http_client = stripe.AIOHTTPClient(session=self._session or self._own, timeout=TIMEOUT)
         where: BaseAddresses = {"api": self._base_url} if self._base_url else {}
         # its own key is never used: each call brings one
         return stripe.StripeClient("rk_none", http_client=http_client, base_addresses=where, max_network_retries=0)

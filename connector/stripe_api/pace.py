@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-LIVE_PER_S, TEST_PER_S = 10.0, 5.0
+LIVE_PER_S, TEST_PER_S = 12.0, 8.0
 BURST = 5
 FIRST_BLOCK_S, LONGEST_BLOCK_S = 1.0, 64.0
 CLEAN_S = 60.0

@@ -21,6 +21,7 @@ class WebhookStored:
     events: int
     bytes: int
     seconds: float
+    livemode: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,30 @@ class SetupChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconciled:
+    """Stripe's list of events was compared with what came: `found` of `listed` had not. `outcome` is done, or why it
+    did not go on; `behind_s` is how long ago everything before was accounted for.
+    """
+
+    workspace_id: int
+    endpoint_id: int
+    livemode: bool
+    outcome: str
+    listed: int
+    found: int
+    behind_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StripeAsked:
+    """Stripe was asked for something that no event told: `what` is its kind, `outcome` one stable word."""
+
+    workspace_id: int
+    what: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessesTakenOver:
     """Other service processes have shown no sign of life: what they held is free for the rest."""
 
@@ -193,6 +218,8 @@ Fact: TypeAlias = (
     | AttemptMade
     | WorkspaceStopped
     | AlertOpened
+    | Reconciled
+    | StripeAsked
     | ProcessesTakenOver
     | NotificationTaken
     | NotificationRefused

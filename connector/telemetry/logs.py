@@ -31,9 +31,11 @@ from connector.telemetry.facts import (
     NotificationTaken,
     PersonForgotten,
     ProcessesTakenOver,
+    Reconciled,
     RequestRefused,
     SetupChanged,
     StageFailed,
+    StripeAsked,
     Uninstalled,
     WebhookRefused,
     WebhookStored,
@@ -60,6 +62,7 @@ _PLAIN: Mapping[type[Fact], tuple[int, str]] = {
     RequestRefused: (logging.INFO, "request refused"),
     SetupChanged: (logging.INFO, "set-up changed"),
     ProcessesTakenOver: (logging.WARNING, "processes taken over"),
+    StripeAsked: (logging.DEBUG, "asked Stripe"),
     MappingsInUse: (logging.INFO, "mappings in use"),
     MappingsRefused: (logging.ERROR, "mappings refused"),
     MappingsNotDeployed: (logging.WARNING, "mappings folder not deployed"),
@@ -82,6 +85,9 @@ def words(fact: Fact) -> Words:
             return Words(level, f"event {state}", {"received_event": fields.pop("event"), **fields})
         case AttemptMade(step=step):
             return Words(logging.WARNING if step == "dead" else logging.INFO, "delivery attempted", _fields(fact))
+        case Reconciled(outcome=outcome, found=found):
+            level = logging.WARNING if outcome != "done" else logging.INFO if found else logging.DEBUG
+            return Words(level, "reconciled with Stripe", _fields(fact))
         case StageFailed(stage=stage, error=error):
             return Words(logging.ERROR, "stage failed", {"stage": stage, "exc_info": error})
         case _:
@@ -162,6 +168,8 @@ def _rationed(fact: Fact) -> Hashable | None:
             return ("refused", fact.source, fact.why, fact.endpoint_id)
         case RequestRefused():
             return ("request", fact.path, fact.why)
+        case Reconciled(outcome=outcome) if outcome != "done":
+            return ("reconciled", outcome)
         case NotificationRefused():
             return ("notification refused", fact.why)
         case StageFailed():

@@ -24,9 +24,11 @@ from connector.telemetry.facts import (
     NotificationTaken,
     PersonForgotten,
     ProcessesTakenOver,
+    Reconciled,
     RequestRefused,
     SetupChanged,
     StageFailed,
+    StripeAsked,
     Uninstalled,
     WebhookRefused,
     WebhookStored,
@@ -94,6 +96,9 @@ class Metrics:
             "requests_refused", "Signed requests of Intercom's that were not taken.", "path", "status", "why"
         )
         self._setup = self._counter("setup_changes", "What people changed in set-up.", "what")
+        self._reconciled = self._counter("reconciliations", "Looks at Stripe's list of events.", "outcome")
+        self._listed = self._counter("reconciled_events", "Events that Stripe listed; missed: no webhook came.", "kind")
+        self._asked = self._counter("stripe_questions", "Things that Stripe was asked for.", "what", "outcome")
         self._taken_over = self._counter("processes_taken_over", "Processes that died and were taken over.")
         self._mappings_refused = self._counter("mappings_refused", "Changes of the mapping files that were refused.")
         self._failures = self._counter("stage_failures", "Errors of our own, by stage.", "stage")
@@ -109,6 +114,8 @@ class Metrics:
             WorkspaceStopped: lambda _: self._stopped.of().inc(),
             AlertOpened: lambda fact: self._alerts.of(fact.kind).inc(),
             ProcessesTakenOver: lambda fact: self._taken_over.of().inc(fact.count),
+            Reconciled: self._count_reconciled,
+            StripeAsked: lambda fact: self._asked.of(fact.what, fact.outcome).inc(),
             MappingsRefused: lambda _: self._mappings_refused.of().inc(),
             Installed: lambda _: self._installs.of("install").inc(),
             Uninstalled: lambda _: self._installs.of("uninstall").inc(),
@@ -138,6 +145,11 @@ class Metrics:
     def _count_notification(self, fact: NotificationTaken) -> None:
         self._notified.of(fact.topic).inc()
         self._woken.of().inc(fact.woken or 0)
+
+    def _count_reconciled(self, fact: Reconciled) -> None:
+        self._reconciled.of(fact.outcome).inc()
+        self._listed.of("missed").inc(fact.found)
+        self._listed.of("known").inc(fact.listed - fact.found)
 
     def _count_mapped(self, fact: EventMapped) -> None:
         self._mapped.of(fact.source, fact.state).inc()

@@ -45,6 +45,10 @@ class Directory:
         """Every workspace, removed or not, by id."""
         return self._snapshot.workspaces.values()
 
+    def endpoints(self) -> Iterable[Endpoint]:
+        """Every endpoint, removed or not, by id."""
+        return self._snapshot.endpoints.values()
+
     async def reload(self) -> None:
         """Read everything anew. Raises SecretError, and then keeps the snapshot that it has."""
         self._snapshot = await self._database.read(_read, self._vault)

@@ -105,6 +105,8 @@ async def test_the_whole_life_of_an_installation(deployment: Deployment):
     # go live, seeing the match rate before
     page = await browser.get("/setup/live")
     assert "100% of 2 events" in page.words
+    page = await browser.get("/setup/live?ask=intercom")
+    assert "Of the last 1 customer, Intercom knows 1" in page.words or "Intercom knows 2" in page.words
     page = await browser.post("/setup/live", mode="live", listed="")
     assert "Live" in page.words
     sandbox.load_stripe([invoice(2)], account="acct_acme")

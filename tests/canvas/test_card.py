@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +18,7 @@ from connector.canvas.values import Locale, lines, money, price
 from connector.database.engine import Database, Postgres
 from connector.events import Identifier, IdentifierKind
 from connector.outbox.delivery import Delivery, State
+from connector.outbox.reasons import DELIVERY_REASONS
 from tests.outbox.world import World, email, event, user
 
 LOCALE = Locale("America/New_York", "en")
@@ -34,17 +35,19 @@ def delivery(number: int = 1, **changes: Any) -> Delivery:
         generation=0,
         name="paid-invoice",
         created_at=1_546_970_700 - number,
-        contact=(user(),),
+        contact_json=json.dumps([["user_id", "ada"]]),
         identifier=user(),
-        metadata={"price": {"amount": 2900, "currency": "usd"}, "stripe_invoice": "in_1", "paid_date": 1_546_970_700},
-        notes=(),
+        metadata_json=json.dumps(
+            {"price": {"amount": 2900, "currency": "usd"}, "stripe_invoice": "in_1", "paid_date": 1_546_970_700}
+        ),
+        notes_json="[]",
         state=State.DELIVERED,
         reason=None,
         mapped_at=1,
         updated_at=1,
         delivered_at=1_546_970_701_000,
     )
-    return replace(made, **changes)
+    return msgspec.structs.replace(made, **changes)
 
 
 def test_the_first_card_shows_name_sum_and_an_absolute_date_in_the_workspaces_time_zone():
@@ -123,6 +126,14 @@ def test_each_state_is_said_in_words(state: State):
     said = card.state_in_words(delivery(state=state, delivered_at=None), LOCALE)
     assert said
     assert "_" not in said
+
+
+@pytest.mark.parametrize("reason", DELIVERY_REASONS)
+def test_each_reason_of_the_outbox_is_a_sentence_without_commands(reason: str):
+    said = card.state_in_words(delivery(state=State.DEAD, reason=reason), LOCALE)
+    assert said.startswith("Not delivered: ")
+    assert said.endswith(".")
+    assert "`" not in said
 
 
 def test_money_is_exact_in_every_currency():

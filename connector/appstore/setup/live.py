@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from aiohttp import web
@@ -10,12 +11,17 @@ from sqlalchemy import Connection
 from connector.appstore.setup.desk import Desk, go
 from connector.appstore.web import Door, Visit
 from connector.events import DISPLAY_LENGTH, Identifier, IdentifierKind
-from connector.outbox import history
+from connector.outbox import history, matching, report
+from connector.outbox.first_run import hold_due
 from connector.outbox.readiness import listing
+from connector.outbox.report import Match
 from connector.workspaces import store
 from connector.workspaces.modes import Mode
 
 MOST_LISTED = 50
+AT_ONCE = 500
+PATIENCE_S = 20.0
+"""What is asked meanwhile is remembered: asking again goes on from there."""
 CHOICES = (Mode.WATCHING, Mode.TRYING, Mode.LIVE, Mode.PAUSED)
 
 
@@ -38,10 +44,25 @@ class LivePage:
         parts = self._desk.parts
         rate = await parts.database.read(match_rate, visit.workspace.id)
         listed = visit.form["listed"] or "\n".join(written(visit.workspace.settings.get("try_contacts", ())))
-        return self._desk.show(visit, "live.html", "Go live", error=error, rate=rate, listed=listed, modes=Mode)
+        found = await self._asked(visit) if visit.request.query.get("ask") == "intercom" else None
+        return self._desk.show(
+            visit, "live.html", "Go live", error=error, rate=rate, listed=listed, modes=Mode, match=found
+        )
+
+    async def _asked(self, visit: Visit) -> Match | None:
+        """Whom of the last customers Intercom knows; None where that takes too long to wait for."""
+        parts = self._desk.parts
+        people = await parts.database.read(report.people, visit.workspace.id)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await matching.match(parts.database, parts.intercom, visit.workspace, people)
+        except TimeoutError:
+            return None
 
     async def _set(self, visit: Visit) -> web.StreamResponse:
         mode = visit.form["mode"]
+        if visit.workspace.mode is Mode.NEEDS_REAUTHORIZATION:
+            return await self._page(visit, "Intercom refuses this app's access. Install the app again first.")
         if mode not in CHOICES:
             return await self._page(visit, "Choose what is to happen.")
         listed = _listed(visit.form["listed"])
@@ -54,6 +75,9 @@ class LivePage:
         parts = self._desk.parts
         await parts.database.transact(_change, visit.workspace.id, Mode(mode), listed, now=parts.now())
         await self._desk.changed(visit, "mode", mode=mode, listed=len(listed))
+        if mode == Mode.WATCHING:
+            while await parts.database.transact(hold_due, visit.workspace.id, limit=AT_ONCE, now=parts.now()):
+                pass
         parts.queued()
         return go("/setup/live", "mode")
 

@@ -47,10 +47,11 @@ def read(request: Request, credentials: Credentials) -> Accepted | Refused:
         return BAD_SIGNATURE
     if credentials.authorization and not authorized(credentials.authorization, headers=request.authorizations):
         return BAD_SIGNATURE
-    return Accepted((_event(request.body),))
+    return Accepted((event(request.body),))
 
 
-def _event(body: bytes) -> SourceEvent:
+def event(body: bytes) -> SourceEvent:
+    """One event's bytes, from a webhook or from Stripe's own list; `unparseable` where they are not one."""
     try:
         envelope = _decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):

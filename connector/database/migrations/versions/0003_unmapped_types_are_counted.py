@@ -1,12 +1,12 @@
 """Unmapped types are counted
 
-Revision ID: 0002a
+Revision ID: 0003
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002a"
+revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None

@@ -1,13 +1,13 @@
 """The app store: OAuth states, set-up links and sessions, what Intercom was told, Stripe's ids of our endpoints
 
-Revision ID: 0008
+Revision ID: 0009
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
-down_revision = "0006"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

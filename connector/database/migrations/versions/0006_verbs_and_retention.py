@@ -3,13 +3,13 @@
 The bodies that are there become the first partition as they are: nothing is copied, and their index is kept. Until
 this transaction ends a service of the version before waits; afterwards it writes into the partitions without noticing.
 
-Revision ID: 0007
+Revision ID: 0006
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
+revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None

@@ -1,13 +1,13 @@
 """Mapping sets in the database, which of them is in use, and which event names count among Intercom's 120
 
-Revision ID: 0003
+Revision ID: 0004
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002a"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""Keeping in step with Stripe: what webhooks missed, what happened before, who and what Stripe can name."""
