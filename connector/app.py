@@ -35,6 +35,8 @@ from connector.catalogues import store
 from connector.catalogues.deploying import Refused
 from connector.catalogues.folder import LOOK_S, Folder
 from connector.catalogues.in_use import FOLLOW_S, Mappings
+from connector.console.console import BULK_S, Console
+from connector.console.parts import Parts as ConsoleParts
 from connector.contacts import known
 from connector.contacts.creating import Creator
 from connector.database.engine import Database, Postgres, open_database
@@ -106,6 +108,7 @@ class Service:
     tracking: Tracking
     front: Front
     canvas: Canvas
+    console: Console
     work: Work | None = None
 
     async def wind_down(self) -> None:
@@ -123,6 +126,7 @@ class Service:
         app.add_routes(self.health.routes())
         app.add_routes(self.canvas.routes())
         self.front.serve(app)
+        self.console.serve(app)
         return app
 
     async def reload_mappings(self) -> None:
@@ -172,6 +176,7 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
                 tracking,
                 front,
                 canvas,
+                _console(settings, database, vault, directory, mappings, tell, received, queued),
             )
             schedule = Schedule(
                 _jobs(running, received, queued)
@@ -271,6 +276,22 @@ async def _app_store(
             )
 
 
+def _console(
+    settings: Settings,
+    database: Database,
+    vault: Vault,
+    directory: Directory,
+    mappings: Mappings,
+    tell: Tell,
+    received: Bell,
+    queued: Bell,
+) -> Console:
+    parts = ConsoleParts(
+        settings, database, vault, directory, mappings, options(settings), tell, received.ring, queued.ring
+    )
+    return Console(parts)
+
+
 def _webhooks(
     settings: Settings, database: Database, directory: Directory, tell: Tell, queued: Bell, forgetting: Forgetting
 ) -> Webhooks:
@@ -333,6 +354,8 @@ def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
         "finish removals": Job(60.0, running.front.finish_removals, jitter=10.0),
         "tell Intercom how we are": Job(300.0, running.front.health_check.push_changes, jitter=30.0),
         "look at Stripe's endpoints": Job(6 * 3600.0, running.front.health_check.look_at_stripe, jitter=600.0),
+        "work off bulk jobs": Job(BULK_S, running.console.work_off_jobs, may_take_long=True),
+        "count the hours": Job(60.0, running.console.count_hours, jitter=30.0, may_take_long=True),
         "retention": Job(60.0, lambda: retention.turn(running.database, running.settings), jitter=20.0),
         "follow the mappings": Job(FOLLOW_S, running.mappings.follow, may_take_long=True),
     }

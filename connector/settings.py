@@ -176,6 +176,11 @@ class Settings(BaseSettings):
         description="Delivered events of each workspace that are looked up in Intercom every day; 0: none. The token "
         "needs the permission to read events, which the listed app does not ask for.",
     )
+    console_password: SecretStr | None = Field(
+        default=None,
+        description="Password of the console's user `admin`, 12 characters or more. Unset: one is made on the first "
+        "start and shown once; `connector console users` manages more users.",
+    )
     actor: str | None = Field(
         default=None,
         max_length=255,

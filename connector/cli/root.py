@@ -22,6 +22,7 @@ from connector.cli import (
     backup,
     catalogues,
     choices,
+    console,
     deliveries,
     demo,
     doctor,
@@ -61,7 +62,7 @@ event_replays.register(events.app)
 first_run.register(workspaces.app)
 catalogues.register(mappings.app)
 choices.register(workspaces.app)
-for group in (workspaces, endpoints, events, deliveries, people, backfill, mappings, keys, audit, alerts):
+for group in (workspaces, endpoints, events, deliveries, people, backfill, mappings, keys, audit, alerts, console):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 app.add_typer(event_names.app, name="event-names")
 
