@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta, tzinfo
 
+import pytest
+
+from connector.database.clock import wall
 from connector.schedule import Job, Overrun, Schedule
 from connector.telemetry.facts import Fact, StageFailed
+from tests.conftest import until
 
 SOON = 0.01
 
@@ -23,7 +29,7 @@ async def running(jobs: Mapping[str, Job], tell: Callable[[Fact], None] | None =
         async with asyncio.timeout(10):
             yield
     finally:
-        schedule.stop()
+        await schedule.stop()
     assert told == []
 
 
@@ -115,6 +121,58 @@ async def test_a_busy_loop_delays_a_job_and_never_drops_it() -> None:
     async with running({"bell": Job(1.2, bell.ring)}):
         threading.Event().wait(2.3)  # due at 1.2 s, later than APScheduler's own grace of 1 s allows
         await bell.rung.wait()
+
+
+async def test_what_runs_when_the_clock_is_stopped_may_end() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        begun.set()
+        await asyncio.sleep(10 * SOON)
+        ended.set()
+
+    async with running({"slow": Job(SOON, slow, may_take_long=True)}):
+        await begun.wait()
+    assert ended.is_set()
+
+
+async def test_what_does_not_end_is_cancelled_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("connector.schedule.PATIENCE_S", SOON)
+    begun = asyncio.Event()
+
+    async def endless() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with running({"endless": Job(SOON, endless, may_take_long=True)}):
+        await begun.wait()
+    await asyncio.sleep(SOON)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_wall_clock_that_is_set_neither_freezes_a_job_nor_makes_up_for_the_hour(
+    hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = timedelta()
+
+    class Set(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + ahead
+
+    for module in ("apscheduler.schedulers.base.datetime", "connector.schedule.datetime"):
+        monkeypatch.setattr(module, Set)
+    for name in ("connector.schedule.wall", "connector.database.clock.wall"):
+        monkeypatch.setattr(name, lambda: wall() + int(ahead.total_seconds() * 1000))
+    rung: list[float] = []
+    async with running({"bell": Job(0.2, lambda: rung.append(time.monotonic()))}):
+        await until(lambda: len(rung) == 2)
+        ahead = timedelta(hours=hours)
+        await until(lambda: len(rung) == 8)
+    assert rung[-1] - rung[0] > 0.2, "it ran again for each time that the hour had left out"
 
 
 async def test_after_stop_nothing_runs() -> None:

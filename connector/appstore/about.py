@@ -43,6 +43,7 @@ class About:
             "app": self._parts.manifest,
             "operator": settings.operator,
             "support_email": settings.support_email,
+            "kept": settings,
         }
         return pages.shown(request, "about.html", context)
 

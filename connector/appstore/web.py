@@ -6,14 +6,12 @@ taken when it carries its session's token *and* comes from this very origin.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp_jinja2
-from aiohttp import hdrs, web
+from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -23,25 +21,15 @@ from connector.appstore.sessions import COOKIE, Session
 from connector.appstore.words import FILTERS
 from connector.errors import DatabaseError, UsageError
 from connector.telemetry.facts import StageFailed
+from connector.web.forms import Form, bounded, read_form
+from connector.web.safety import HEADERS, elsewhere, from_own_origin, set_cookie
 from connector.workspaces import store
 from connector.workspaces.modes import Mode
 from connector.workspaces.store import Workspace
 
-FORM_LIMIT = 64 * 1024
-FORM_DEADLINE_S = 10.0
-FIELDS = 500
-JINJA: web.AppKey[Environment] = web.AppKey("connector.appstore.jinja", Environment)
+__all__ = ["HEADERS", "Door", "Form", "Visit", "bounded", "elsewhere", "is_ours", "message", "set_cookie", "shown"]
 
-HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
-    "Referrer-Policy": "same-origin",  # with no-referrer a browser would not say where a form comes from
-    "X-Content-Type-Options": "nosniff",
-}
+JINJA: web.AppKey[Environment] = web.AppKey("connector.appstore.jinja", Environment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +40,6 @@ class Visit:
     session: Session
     workspace: Workspace
     form: Form
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """The fields of a form. A field that was not sent is empty."""
-
-    fields: tuple[tuple[str, str], ...] = ()
-
-    def __getitem__(self, name: str) -> str:
-        return next((value.strip() for key, value in self.fields if key == name), "")
-
-    def all(self, name: str) -> tuple[str, ...]:
-        """Every value of a field."""
-        return tuple(value for key, value in self.fields if key == name)
 
 
 Page = Callable[[Visit], Awaitable[web.StreamResponse]]
@@ -96,11 +70,6 @@ def message(request: web.Request, title: str, what: str, todo: str, *, status: i
     """A page that says what happened and what to do about it."""
     context = {"title": title, "what": what, "todo": todo, "ok": status < 400, "back": None}
     return shown(request, "message.html", context, status=status)
-
-
-def elsewhere(address: str) -> web.Response:
-    """On to another page, with a GET."""
-    return web.Response(status=303, headers={**HEADERS, hdrs.LOCATION: address})
 
 
 class Door:
@@ -148,54 +117,9 @@ class Door:
         return None if found.mode is Mode.REMOVED else found
 
 
-async def read_form(request: web.Request) -> Form | None:
-    """What was sent, None where it is no form of a sensible size."""
-    if request.content_type != "application/x-www-form-urlencoded":
-        return None
-    body = await bounded(request, FORM_LIMIT, FORM_DEADLINE_S)
-    if body is None:
-        return None
-    try:
-        fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS, errors="strict")
-    except (ValueError, UnicodeDecodeError):
-        return None
-    return Form(tuple(fields))
-
-
-async def bounded(request: web.Request, limit: int, deadline_s: float) -> bytes | None:
-    """The whole body, None where it is larger than `limit`, encoded, too slow or broken off."""
-    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
-        return None
-    if (request.content_length or 0) > limit:
-        return None
-    body = bytearray()
-    try:
-        async with asyncio.timeout(deadline_s):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > limit:
-                    return None
-    except (TimeoutError, ConnectionError, web.RequestPayloadError):
-        return None
-    return bytes(body)
-
-
 def is_ours(request: web.Request, parts: Parts) -> bool:
     """Whether a browser says that the form comes from a page of this very origin."""
-    came_from = request.headers.getall(hdrs.ORIGIN, [])
-    if len(came_from) != 1:
-        return False
-    origin = urlsplit(came_from[0])
-    ours = parts.settings.base_url
-    if ours is not None:
-        expected = urlsplit(ours)
-        return (origin.scheme, origin.netloc) == (expected.scheme, expected.netloc)
-    return origin.scheme in ("http", "https") and origin.netloc == request.host
-
-
-def set_cookie(response: web.StreamResponse, name: str, value: str, *, seconds: int) -> None:
-    """A cookie that only this host gets, only over HTTPS, and that no script reads."""
-    response.set_cookie(name, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="Lax")
+    return from_own_origin(request, parts.settings.base_url)
 
 
 def _no_session(request: web.Request) -> web.Response:

@@ -12,6 +12,7 @@ from connector.cli.output import say, show_item
 from connector.errors import UsageError
 
 if TYPE_CHECKING:
+    from connector.app import Service
     from connector.sandbox.settings import WorkspaceSettings
     from connector.settings import Settings
 
@@ -131,6 +132,16 @@ def _run(settings: Settings, *, listen: bool, work: bool, shared: tuple[int, int
         runner.run(_until_stopped(settings, listen=listen, work=work, shared=shared))
 
 
+async def _first_console_user(running: Service, url: str) -> None:
+    """Make the console's first user where there is none, and show the password this once; it goes into no log."""
+    from connector.cli.output import remark
+
+    if (password := await running.console.first_user()) is not None:
+        address = (running.settings.base_url or url) + "/console/"
+        remark(f"console: sign in at {address} as `admin` with the password {password}")
+        remark("console: it is shown this once; `connector console users password admin` sets another")
+
+
 async def _until_stopped(
     settings: Settings, *, listen: bool, work: bool, shared: tuple[int, int] | None = None
 ) -> None:
@@ -151,6 +162,7 @@ async def _until_stopped(
             ours = socket.socket(fileno=shared[0]) if shared else None
             where = await stack.enter_async_context(listening(running, settings.host, settings.port, ours))
             doing["url"] = where.url
+            await _first_console_user(running, where.url)
         if shared:
             in_line_with_parent(shared[1])
         told_to_stop = asyncio.create_task(until_told_to_stop(running))

@@ -145,6 +145,14 @@ received_events = Table(
         postgresql_where=text("state = 'received'"),
     ),
     Index(None, "workspace_id", "received_at"),
+    Index(  # what somebody should look at; costs nothing on the way of a good event
+        "ix_received_events_broken",
+        "workspace_id",
+        "state",
+        "received_at",
+        sqlite_where=text("state IN ('failed', 'unparseable')"),
+        postgresql_where=text("state IN ('failed', 'unparseable')"),
+    ),
     Index(  # which types nobody maps, how often and when last; costs nothing until an event turns out to be one
         "ix_received_events_unmapped",
         "workspace_id",
@@ -195,6 +203,15 @@ deliveries = Table(
     _time("released_at", nullable=True),  # an operator let it go, whatever its age and its workspace's mode
     Index(None, "workspace_id", "received_key"),
     Index(None, "workspace_id", "state", "updated_at"),
+    Index(  # what stands still, by why; what is delivered without trouble is not in it
+        "ix_deliveries_reason",
+        "workspace_id",
+        "state",
+        "reason",
+        "updated_at",
+        sqlite_where=text("reason IS NOT NULL"),
+        postgresql_where=text("reason IS NOT NULL"),
+    ),
     UniqueConstraint("workspace_id", "once_key", "generation"),
 )
 
@@ -272,6 +289,15 @@ attempts = Table(
     Column("ambiguous", Boolean, nullable=False),
     Column("late", Boolean, nullable=False),  # its lease had passed to another: recorded all the same
     Column("manual", Boolean, nullable=False),
+    Index(  # tries that went wrong, by the answer's status
+        "ix_attempts_failed",
+        "workspace_id",
+        "status",
+        "started_at",
+        "delivery_id",
+        sqlite_where=text("outcome <> 'delivered'"),
+        postgresql_where=text("outcome <> 'delivered'"),
+    ),
 )
 
 # ── who is it ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -405,6 +431,39 @@ alerts = Table(
     _time("closed_at", nullable=True),
 )
 
+alert_notices = Table(
+    "alert_notices",
+    metadata,
+    _workspace(),
+    Column("kind", String(64), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("sink", String(16), primary_key=True),  # webhook, email
+    _time("opened_at"),  # of the opening that it is about
+    Column("tries", Integer, nullable=False),
+    _time("again_at"),  # not to be tried before; while it is being sent, when that has failed
+    _time("sent_at", nullable=True),
+)
+
+hourly_counts = Table(
+    "hourly_counts",
+    metadata,
+    _workspace(),
+    Column("endpoint_id", Integer, primary_key=True, autoincrement=False),  # 0 = the workspace as a whole
+    Column("hour", Integer, primary_key=True, autoincrement=False),  # hours since 1970
+    *(
+        Column(name, Integer, nullable=False, server_default=text("0"))
+        for name in ("stored", "bad_signature", "listed", "missed", "tried", "not_found", "dead")
+    ),
+)
+
+entry_matches = Table(
+    "entry_matches",
+    metadata,
+    _workspace(),  # 0 = any
+    _key("key", primary_key=True),  # digest of the mapping entry's id
+    _time("matched_at"),  # for the last time, by the hour
+)
+
 audit = Table(
     "audit",
     metadata,
@@ -415,6 +474,16 @@ audit = Table(
     _display("action", nullable=False),
     Column("detail", Text, nullable=False),
     Index(None, "workspace_id", "at"),
+)
+
+verifications = Table(
+    "verifications",
+    metadata,
+    _workspace(),
+    _time("verified_at"),
+    Column("checked", Integer, nullable=False),  # deliveries that Intercom was asked about
+    Column("found", Integer, nullable=False),  # of those, what it holds as it was sent
+    _display("why_not"),  # why it could not be asked
 )
 
 matches = Table(
@@ -528,4 +597,61 @@ retention = Table(
     _workspace(),
     Column("task", String(64), primary_key=True),
     _time("until_at"),  # everything older has been dealt with
+)
+
+# ── the console ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# Its users see every workspace, so that the first two tables belong to none.
+
+console_users = Table(
+    "console_users",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("role", String(16), nullable=False),  # console.roles.Role
+    Column("password", String(255), nullable=False),  # scrypt, with its salt and its costs
+    _time("created_at"),
+    _time("password_at"),
+)
+
+console_sessions = Table(
+    "console_sessions",
+    metadata,
+    _key("key", primary_key=True),  # digest of the cookie
+    Column("user_name", String(64), nullable=False, index=True),
+    _time("created_at"),
+    _time("expires_at"),
+)
+
+bulk_jobs = Table(
+    "bulk_jobs",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _workspace(primary_key=False),
+    Column("action", String(16), nullable=False),  # replay | discard | release
+    Column("chosen", Text, nullable=False),  # JSON: which deliveries, as the page's address says it
+    _state(),  # outbox.bulk.JobState
+    _display("actor", nullable=False),
+    Column("rate", Integer, nullable=True),  # deliveries a second; null = as fast as it goes
+    Column("matched", Integer, nullable=False),  # when it began
+    Column("seen", Integer, nullable=False, server_default=text("0")),
+    Column("done", Integer, nullable=False, server_default=text("0")),
+    Column("refused", Text, nullable=False, server_default=text("'{}'")),  # JSON {why: count}
+    _key("last_id", nullable=True),  # how far along the deliveries' ids it is
+    _time("created_at"),
+    _time("updated_at"),
+    Index(
+        "ix_bulk_jobs_running", "id", sqlite_where=text("state = 'running'"), postgresql_where=text("state = 'running'")
+    ),
+    Index(None, "workspace_id", "id"),
+)
+
+hours = Table(
+    "hours",
+    metadata,
+    _workspace(),
+    Column("hour", Integer, primary_key=True, autoincrement=False),  # since 1970, UTC
+    Column("received", Integer, nullable=False),
+    Column("delivered", Integer, nullable=False),
+    Column("dead", Integer, nullable=False),
+    Column("p50_ms", Integer, nullable=True),  # from stored and mapped to Intercom's answer
+    Column("p95_ms", Integer, nullable=True),
 )

@@ -11,8 +11,11 @@ from connector.database.tables import attempts, deliveries, event_names, queue
 from connector.events import Key
 from connector.inbox import store
 from connector.inbox.store import ReceivedEvent
-from connector.outbox.delivery import Delivery, State, from_row
+from connector.outbox.delivery import Delivery, State, from_row, name_key
 from connector.outbox.selection import Selection, conditions
+
+LATEST = 1_000
+"""Deliveries of a state that are looked through for names that were never sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +146,13 @@ def count_by_state(connection: Connection, workspace_id: int | None = None) -> d
 
 
 def names_made(connection: Connection, workspace_id: int) -> set[Key]:
-    """`name_key` of every event name that a workspace has had."""
-    return set(connection.scalars(select(event_names.c.key).where(event_names.c.workspace_id == workspace_id)))
+    """`name_key` of the event names that a workspace has had: all that were sent, and what stands still of late."""
+    found = set(connection.scalars(select(event_names.c.key).where(event_names.c.workspace_id == workspace_id)))
+    for state in State:
+        here = (deliveries.c.workspace_id == workspace_id, deliveries.c.state == state.value)
+        latest = select(deliveries.c.name).where(*here).order_by(deliveries.c.updated_at.desc()).limit(LATEST)
+        found |= {name_key(name) for name in set(connection.scalars(latest))}
+    return found
 
 
 def count_by_reason(connection: Connection, workspace_id: int, states: Sequence[State]) -> dict[tuple[str, str], int]:

@@ -94,7 +94,7 @@ DELIVERY_REASONS: Mapping[str, Meaning] = {
     ),
     "name_stopped": Meaning(
         "Its event name is stopped for this workspace.",
-        "Let the name be sent again, then release or replay what is held or dead.",
+        "`connector mappings start NAME` lets it be sent again, and what is held goes out.",
     ),
     "event_names_full": Meaning(
         "Its workspace has 120 event names, which is all that Intercom keeps, and this would be one more.",

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from connector.events import Key, Priority
 from connector.inbox import selection as inbox_selection
 from connector.inbox.selection import EventSelection
-from connector.outbox import history, readiness, replay, selection
+from connector.outbox import history, queue, readiness, replay, selection
 from connector.outbox.delivery import State
 from connector.outbox.queue import Id
 from connector.outbox.replay import Replayed
@@ -23,6 +23,7 @@ from connector.outbox.selection import Selection
 from connector.workspaces.modes import Mode
 
 NOT_HELD = "it is not held"
+NOT_WAITING = "it waits for no try"
 STILL_WATCHING = (
     "its workspace is watching, where nothing is sent: `connector workspaces go-live`, or `try` for some contacts"
 )
@@ -70,6 +71,16 @@ def discard_one(connection: Connection, each: Id, now: int) -> Acted:
         return Acted(each[1], False, why="it is discarded already")
     done = replay.discard(connection, *each, now=now)
     return Acted(each[1], done, how="discarded" if done else None, why=None if done else "Intercom already holds it")
+
+
+def wake_one(connection: Connection, each: Id, now: int) -> Acted:
+    """Try what is parked, or waits for its next try, at once."""
+    found = history.find(connection, *each)
+    if found is None or found.state not in (State.PARKED, State.DUE):
+        return Acted(each[1], False, why=NOT_WAITING)
+    queue.set_state(connection, [each], State.DUE, None, now=now)
+    queue.wake(connection, [each], now=now)
+    return Acted(each[1], True, how="woken")
 
 
 def release_one(connection: Connection, each: Id, now: int) -> Acted:

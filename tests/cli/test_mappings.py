@@ -121,7 +121,7 @@ def test_what_becomes_nothing_says_why(cli: Cli, tmp_path: Path) -> None:
     strange.write_text('{"object": "event", "type": "payout.paid"}')
     assert "no entry asks for" in cli("mappings", "try", str(strange)).ok.err
     strange.write_text('{"object": "event", "type": "radar.early_fraud_warning.created"}')
-    assert "received-fraud-warning: nothing, because of disabled" in cli("mappings", "try", str(strange)).ok.err
+    assert "received-fraud-warning: it is off" in cli("mappings", "try", str(strange)).ok.err
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"a": NaN}'])

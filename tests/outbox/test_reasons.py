@@ -21,8 +21,29 @@ STATES = {state.name for state in (*State, *ReceivedState)}
 NAMES = {"reason", "stopped_reason", "TOO_OLD"}
 
 
+def _constants() -> dict[str, str]:
+    """What the names of constants stand for, in all the stages."""
+    trees = [ast.parse(path.read_text()) for stage in STAGES for path in (ROOT / "connector" / stage).rglob("*.py")]
+    assigned = (node for tree in trees for node in tree.body if isinstance(node, ast.Assign))
+    pairs = (pair for node in assigned for pair in _pairs(node.targets[0], node.value))
+    return {name.id: value.value for name, value in pairs if isinstance(getattr(value, "value", None), str)}
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Each name with what it is given, also in `A, B = "a", "b"`."""
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        yield from zip(target.elts, value.elts, strict=True)
+    elif isinstance(target, ast.Name):
+        yield target, value
+
+
+CONSTANTS = _constants()
+
+
 def _text(node: ast.expr | None) -> Iterator[str]:
-    if isinstance(node, ast.IfExp):
+    if isinstance(node, ast.Name) and node.id in CONSTANTS:
+        yield CONSTANTS[node.id]
+    elif isinstance(node, ast.IfExp):
         yield from _text(node.body)
         yield from _text(node.orelse)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:

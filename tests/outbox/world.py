@@ -194,7 +194,8 @@ class World:
         """A received event (a new one, unless told), translated to `events` and stored; the new deliveries."""
         received = received or await self.receive()
         state = ReceivedState.MAPPED if events else ReceivedState.UNMAPPED
-        (stored,) = await self.store(Translation(received, state, None, tuple(events), tuple(evidence)))
+        made = Translation(received, state, None, tuple(events), tuple(evidence), catalogue="catalogue")
+        (stored,) = await self.store(made)
         return list(stored.deliveries)
 
     async def due(self, *contact: Identifier, **more: Any) -> Key:

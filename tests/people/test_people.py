@@ -21,7 +21,7 @@ from connector.mapping_files import load, shipped_folder
 from connector.outbox import replay
 from connector.outbox.enqueue import enqueue
 from connector.outbox.replay import NotReplayed
-from connector.outbox.translation import translation
+from connector.outbox.translation import Rules, translation
 from connector.people.dossier import dossier
 from connector.people.forgetting import Forgetting, Forgotten, forget
 from connector.people.mentions import Mention, Names, mention, redacted
@@ -31,7 +31,7 @@ from tests.outbox.world import NOW, NOW_S, World, charge, customer, email, event
 
 ADA, MAIL, CUSTOMER = user("ada-77"), email("ada@example.com"), customer("cus_ADA")
 DEVICE = Identifier(IdentifierKind.ANONYMOUS_ID, "device-77")
-CATALOG = load([shipped_folder()]).catalog
+RULES = Rules(load([shipped_folder()]).catalog, Options(), "shipped")
 
 
 @pytest.fixture
@@ -140,8 +140,8 @@ async def arrive(world: World, source: str, *payloads: dict[str, Any], stream: s
 
     def map_all(connection: Connection) -> list[Any]:
         waiting = store.to_map(connection, limit=100)
-        told = [translation(each, body, CATALOG, names={}, options=Options()) for each, body in waiting]
-        return enqueue(connection, told, catalogue="c", now=world.now)
+        told = [translation(each, body, RULES, names={}) for each, body in waiting]
+        return enqueue(connection, told, now=world.now)
 
     return list(await world.do(map_all))
 

@@ -29,6 +29,9 @@ UNKNOWN = {
 }
 
 
+WRITTEN = {"ai": "AI", "b2b": "B2B", "saas": "SaaS", "ids": "IDs"}
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """One entry as it can be chosen; `on` is what holds for this workspace now."""
@@ -126,4 +129,10 @@ def _family(name: str, entries: list[Entry], chosen: Mapping[str, bool], *, on: 
         )
         for entry in entries
     )
-    return Family(name, title(name.partition("/")[2].replace("_", " ")), entries[0].source, on, offers)
+    return Family(name, _family_name(name), entries[0].source, on, offers)
+
+
+def _family_name(file: str) -> str:
+    """`segment/b2b_saas` as people write it."""
+    words = title(file.partition("/")[2]).split()
+    return " ".join(WRITTEN.get(word.lower(), word) for word in words)

@@ -62,7 +62,13 @@ class Overview:
         parts = self._desk.parts
         found = await parts.database.read(standing, parts.vault, visit.workspace.id)
         return self._desk.show(
-            visit, "overview.html", "Set-up", standing=found, modes=Mode, fresh="done" in visit.request.query
+            visit,
+            "overview.html",
+            "Set-up",
+            standing=found,
+            modes=Mode,
+            fresh="done" in visit.request.query,
+            kept=parts.settings,
         )
 
 

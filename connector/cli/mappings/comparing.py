@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from connector.inbox.store import ReceivedEvent
     from connector.mapping.catalog import Catalog
     from connector.mapping.difference import Change, Comparison, Difference
-    from connector.mapping_files import Loaded
-    from connector.settings import Settings
 
 COLOURS = {"added": "green", "gone": "red", "changed": "yellow"}
 
@@ -36,7 +34,7 @@ def diff(
         list[Path] | None,
         typer.Argument(
             metavar="[FOLDER]...",
-            help="The changed mapping files; CONNECTOR_MAPPINGS_DIR unless told, compared with the shipped catalogue.",
+            help="The changed mapping files, instead of CONNECTOR_MAPPINGS_DIR; compared with the set in use.",
             show_default=False,
         ),
     ] = None,
@@ -49,13 +47,19 @@ def diff(
 ) -> None:
     """What a changed mapping would do differently from the one in use, over stored events. Nothing is changed."""
     from connector.cli.session import run
-    from connector.mapping.difference import Comparison
 
-    settings, new = loaded(folder)
-    comparison = Comparison(_in_use(settings, folder).catalog, new.catalog)
-    found = _Found(limit)
-    if not comparison.same:
-        run(lambda session: _look(session, comparison, found, workspace, last, since))
+    _, new = loaded(folder)
+
+    async def look(session: Session) -> tuple[Comparison, _Found]:
+        from connector.cli import todays
+        from connector.mapping.difference import Comparison
+
+        comparison, found = Comparison(await todays.catalog(session), new.catalog), _Found(limit)
+        if not comparison.same:
+            await _look(session, comparison, found, workspace, last, since)
+        return comparison, found
+
+    comparison, found = run(look)
     if json:
         print_json({**_catalogue(comparison), **found.document()})
         return
@@ -86,15 +90,6 @@ class Differences:
     def show(self) -> None:
         """For people."""
         _show(self.comparison, self.found)
-
-
-def _in_use(settings: Settings, folder: list[Path] | None) -> Loaded:
-    """What the changed files are compared with: the folder of the settings, or the shipped catalogue alone."""
-    from connector.mapping.review import Checks
-    from connector.mapping_files import load, shipped_folder
-
-    own = [settings.mappings_dir] if folder and settings.mappings_dir else []
-    return load([shipped_folder(), *own], Checks(settings.metadata_keys))
 
 
 @dataclass
