@@ -25,9 +25,9 @@ demo: $(READY)  ## the product in one minute: webhooks in, Intercom events out (
 test: $(READY)  ## the whole test suite, on SQLite and on a PostgreSQL of its own
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n auto)
 
-soak: $(READY)  ## the queue against its model, a large backfill killed (an hour or so)
-	@SOAK=1 $(BIN)/python -m pytest tests/outbox/test_model.py
-	@CONNECTOR_TEST_BACKFILL_EVENTS=100000 $(BIN)/python -m pytest tests/sync/test_backfill.py -k killed
+soak: $(READY)  ## random kills and faults for SOAK_MINUTES (10), the queue against its model, a large backfill killed
+	@SOAK=1 $(BIN)/python -m pytest -n 0 -s tests/crash/test_soak.py tests/outbox/test_model.py
+	@CONNECTOR_TEST_BACKFILL_EVENTS=100000 $(BIN)/python -m pytest -n 0 tests/sync/test_backfill.py -k killed
 
 check: $(READY)  ## style, types, import contracts, mapping files
 	@$(BIN)/ruff check .

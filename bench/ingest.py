@@ -104,6 +104,8 @@ def main(kinds: list[str]) -> None:
         servers = {"ceiling": stack.enter_context(server("ceiling"))}
         for kind in kinds:
             servers[kind] = stack.enter_context(server("ingest", stack.enter_context(database(kind))))
+            told = f"{kind}, told"
+            servers[told] = stack.enter_context(server("told", stack.enter_context(database(kind))))
         results = uvloop.run(rounds(servers))
         size = len(requests("/", 1, 0)[0])
         print(f"durable ingest, {CONNECTIONS} connections, {size} bytes a request, medians of {ROUNDS} rounds in turn:")
@@ -113,7 +115,7 @@ def main(kinds: list[str]) -> None:
             ratio = statistics.median(rate / top for rate, top in zip(rates, ceilings, strict=True))
             p50, p99 = (statistics.median(result.quantile(q) for result in found) for q in (0.5, 0.99))
             print(
-                f"  {name:9} {statistics.median(rates):8,.0f} requests/s ({min(rates):,.0f} … {max(rates):,.0f})"
+                f"  {name:14} {statistics.median(rates):8,.0f} requests/s ({min(rates):,.0f} … {max(rates):,.0f})"
                 f"   ratio {ratio:.2f}   p50 {p50:.1f} ms   p99 {p99:.1f} ms   {servers[name].memory_mb():.0f} MB"
             )
 

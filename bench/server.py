@@ -1,7 +1,8 @@
-"""The servers under load, each a process of its own: `python -m bench.server ceiling|ingest PORT [DATABASE_URL]`.
+"""The servers under load, each a process of its own: `python -m bench.server KIND PORT [DATABASE_URL]`.
 
 The ceiling is what an aiohttp handler can do that reads the body and checks its HMAC, and nothing else. `ingest` is
-the real receiver on a real database, without the stages behind it: what is measured is the way to the 200.
+the real receiver on a real database, without the stages behind it: what is measured is the way to the 200. `told` is
+the same with every listener that the service has: metrics, logs at the level of production, counts, last webhooks.
 """
 
 from __future__ import annotations
@@ -11,13 +12,21 @@ import hashlib
 import hmac
 import os
 import sys
+from collections.abc import Awaitable, Callable
 
 import uvloop
 from aiohttp import web
 
-from connector.database.engine import open_database
+from connector.alarms.counts import Counts
+from connector.app import tell_all
+from connector.database.engine import Database, open_database
 from connector.database.migrate import migrate
 from connector.inbox.receive import Receiver, put_ahead
+from connector.settings import LogFormat, LogLevel
+from connector.sync.last_webhooks import LastWebhooks
+from connector.telemetry.facts import Tell
+from connector.telemetry.logs import start
+from connector.telemetry.metrics import Metrics
 from connector.workspaces import endpoints, store
 from connector.workspaces.directory import Directory
 from connector.workspaces.endpoints import NewEndpoint
@@ -36,7 +45,7 @@ async def ceiling(request: web.Request) -> web.Response:
     return web.Response(body=_ANSWER, content_type="application/json")
 
 
-async def ingest(database_url: str) -> tuple[Receiver, str]:
+async def ingest(database_url: str, *, told: bool) -> tuple[Receiver, str]:
     """The real receiver, and the path to post to."""
     database, vault = await open_database(database_url, owner=True), Vault([Key.parse(new_key())])
     await migrate(database)
@@ -45,7 +54,24 @@ async def ingest(database_url: str) -> tuple[Receiver, str]:
     endpoint = await database.transact(endpoints.add, vault, new, now=1)
     directory = Directory(database, vault)
     await directory.reload()
-    return Receiver(database, directory, tell=lambda fact: None, bell=lambda: None), endpoint.path
+    tell = _listeners(database) if told else lambda fact: None
+    return Receiver(database, directory, tell=tell, bell=lambda: None), endpoint.path
+
+
+def _listeners(database: Database) -> Tell:
+    counts, last, logs = Counts(database), LastWebhooks(database), start(LogFormat.JSON, LogLevel.INFO)
+    running = asyncio.get_running_loop()
+
+    async def beat(every_s: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            await work()
+
+    _beating.extend(running.create_task(beat(*each)) for each in ((10.0, counts.beat), (5.0, last.beat)))
+    return tell_all(logs.tell, Metrics().count, last.note, counts.note)
+
+
+_beating: list[asyncio.Task[None]] = []
 
 
 async def main(kind: str, port: int, database_url: str = "") -> None:
@@ -54,7 +80,7 @@ async def main(kind: str, port: int, database_url: str = "") -> None:
     if kind == "ceiling":
         app.router.add_post("/webhooks/stripe/{token}", ceiling)
     else:
-        receiver, path = await ingest(database_url)
+        receiver, path = await ingest(database_url, told=kind == "told")
         app.add_routes(receiver.routes())
     runner = web.AppRunner(app, access_log=None, auto_decompress=False)
     await runner.setup()

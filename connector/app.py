@@ -13,12 +13,20 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aiohttp import ClientSession, ClientTimeout, web
 
 from connector import manifest
+from connector.alarms.at_stripe import AskStripe
+from connector.alarms.counts import Counts
+from connector.alarms.figures import Figures
+from connector.alarms.proving import Proving
+from connector.alarms.sending import Sending, sinks
+from connector.alarms.watch import Watch
 from connector.appstore.front import Front
 from connector.appstore.parts import Parts
 from connector.appstore.webhooks import Webhooks
@@ -62,11 +70,16 @@ from connector.workspaces.directory import Directory
 from connector.workspaces.keys import load_vault
 from connector.workspaces.vault import Vault
 
+if TYPE_CHECKING:
+    from connector.telemetry.traces import Traces
+
 DRAIN_S = 25.0
 """What deliveries in flight get to finish when the service is told to stop."""
 WAIT_S = 5.0
 """What the database gets to end its last transactions."""
 LARGEST_BODY = 8 * 1024 * 1024
+STUCK_S = 60.0
+"""A loop that comes round every second or so, and has not for so long, hangs."""
 FRONT_CONNECTIONS = 8
 """To Intercom, and to Stripe, for people who install and set up."""
 FRONT_PATIENCE = ClientTimeout(total=10, connect=4)
@@ -135,7 +148,10 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
         await directory.reload()
         last_webhooks = LastWebhooks(database)
         last_webhooks.show(metrics.gauge)
-        tell = tell_all(logs.tell, metrics.count, last_webhooks.note)
+        counts = Counts(database)
+        traces = _traces(settings)
+        listeners: list[Tell] = [logs.tell, metrics.count, last_webhooks.note, counts.note]
+        tell = tell_all(*listeners, *([traces.tell] if traces else []))
         mappings = Mappings(database, options(settings), tell)
         folder = await _taken_up(settings, database, mappings, tell)
         received, queued = Bell(), Bell()
@@ -163,17 +179,24 @@ async def service(settings: Settings, *, logs: Logs, work: bool = True) -> Async
                 _console(settings, database, vault, directory, mappings, tell, received, queued),
             )
             schedule = Schedule(
-                _jobs(running, received, queued) | _chores(running, forgetting, last_webhooks), tell=tell
+                _jobs(running, received, queued)
+                | _chores(running, forgetting, last_webhooks)
+                | _alarms(running, counts, parts),
+                tell=tell,
             )
             schedule.start()
             try:
                 async with _working(running, received, queued) if work else contextlib.nullcontext() as running.work:
+                    health.trouble = running.work.trouble if running.work else health.trouble
                     yield running
             finally:
                 await schedule.stop()
                 await front.close()
                 await webhooks.close()
                 await forgetting.close()
+                await _last_beat(counts, tell)
+                if traces is not None:
+                    await asyncio.to_thread(traces.close)
     finally:
         await database.close()
 
@@ -196,6 +219,17 @@ async def _taken_up(settings: Settings, database: Database, mappings: Mappings, 
         tell(MappingsNotDeployed(str(folder.path)))
     await mappings.start()
     return folder or None
+
+
+def _traces(settings: Settings) -> Traces | None:
+    """Imported only where they are wanted. Raises SettingsError."""
+    if not settings.traces:
+        return None
+    try:
+        from connector.telemetry.traces import exporting
+    except ImportError:
+        raise SettingsError("CONNECTOR_TRACES needs OpenTelemetry: pip install 'connector[otel]'") from None
+    return exporting()
 
 
 def tell_all(*listeners: Tell) -> Tell:
@@ -283,6 +317,35 @@ def _chores(running: Service, forgetting: Forgetting, last_webhooks: LastWebhook
     }
 
 
+def _alarms(running: Service, counts: Counts, parts: Parts) -> dict[str, Job]:
+    """Counting, judging, and passing on what was opened."""
+    database, directory, mappings, tell = running.database, running.directory, running.mappings, running.tell
+    reconciles = bool(running.settings.reconcile_seconds)
+    watch = Watch(database, directory, lambda: mappings.built, tell, reconciles)
+    ask = AskStripe(database, directory, parts.stripe, lambda: mappings.catalog, tell)
+    jobs = {
+        "count": Job(10.0, counts.beat),
+        "alarms": Job(60.0, watch.turn, jitter=20.0, may_take_long=True),
+        "ask Stripe about endpoints": Job(1800.0, ask.turn, jitter=600.0, may_take_long=True),
+    }
+    figures = Figures(database)
+    figures.show(running.metrics.gauge)
+    jobs["read figures"] = Job(15.0, figures.beat)
+    if size := running.settings.verify_sample:
+        proving = Proving(database, directory, parts.intercom, tell, size)
+        jobs["verify"] = Job(900.0, proving.turn, jitter=300.0, may_take_long=True)
+    if found := sinks(running.settings):
+        jobs["pass alerts on"] = Job(5.0, Sending(database, found, tell).turn, may_take_long=True)
+    return jobs
+
+
+async def _last_beat(counts: Counts, tell: Tell) -> None:
+    try:
+        await counts.beat()
+    except (DatabaseError, OSError) as error:
+        tell(StageFailed("count", error))
+
+
 def _jobs(running: Service, received: Bell, queued: Bell) -> dict[str, Job]:
     jobs = {
         "look for mapping": Job(1.0, received.ring),
@@ -316,9 +379,25 @@ class Work:
 
     def start(self) -> None:
         """Begin; to be called inside the event loop."""
-        stages = (("map", self.mapper), ("deliver", self.worker))
-        self._loops = [asyncio.create_task(_loop(name, each, self.tell)) for name, each in stages]
+        self._loops = [asyncio.create_task(_loop(name, each, self.tell)) for name, each in self._stages]
         self._syncing = [asyncio.create_task(_loop(name, each, self.tell)) for name, each in self.syncing.loops.items()]
+
+    def trouble(self) -> list[str]:
+        """What has ended, or has not come round for long, though nobody has told it to stop."""
+        found = []
+        for loop, (name, stage) in zip(self._loops, self._stages, strict=False):
+            if loop.done():
+                found.append(f"the loop that {name}s has ended")
+            elif time.monotonic() - stage.turned_at > STUCK_S:
+                found.append(f"the loop that {name}s has not come round for {STUCK_S:g} s")
+        return found + [f"the loop {name!r} has ended" for name, loop in self._named_syncing() if loop.done()]
+
+    @property
+    def _stages(self) -> tuple[tuple[str, Mapper], tuple[str, Worker]]:
+        return ("map", self.mapper), ("deliver", self.worker)
+
+    def _named_syncing(self) -> Iterator[tuple[str, asyncio.Task[None]]]:
+        return zip(self.syncing.loops, self._syncing, strict=False)
 
     async def stop(self) -> None:
         """Begin nothing new, let what is in flight finish, give back what is not begun. May be called again."""

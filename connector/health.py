@@ -1,7 +1,8 @@
 """What load balancers and Prometheus ask: /healthz (alive), /readyz (able to store and map), /metrics.
 
-Ready means that the database answers, is at the newest migration, and that mappings are loaded; never that Intercom is
-up: webhooks are stored and wait while it is not. A service that is shutting down is alive but not ready.
+Ready means that the database answers and is at the newest migration, that its writer writes, that mappings are loaded,
+and that the loops that map and deliver come round; never that Intercom is up: webhooks are stored and wait while it is
+not. A service that is shutting down is alive but not ready.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from aiohttp import web
+from sqlalchemy import Connection
 
 from connector.database.engine import Database
 from connector.database.migrate import current_revision, newest_revision
@@ -27,6 +29,8 @@ class Health:
         self._metrics = metrics
         self._mappings_loaded = mappings_loaded
         self.shutting_down = False
+        self.trouble: Callable[[], Sequence[str]] = tuple
+        """What of this process's work has ended or hangs; nothing where it does no work."""
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """GET /healthz, /readyz and /metrics."""
@@ -41,7 +45,9 @@ class Health:
         reasons = ["it is shutting down"] if self.shutting_down else []
         if not self._mappings_loaded():
             reasons.append("no mappings are loaded")
-        return [*reasons, *await self._trouble_with_the_database()]
+        if not self.shutting_down:
+            reasons += self.trouble()
+        return [*reasons, *(await self._trouble_with_the_database() or await self._trouble_with_the_writer())]
 
     async def _trouble_with_the_database(self) -> Sequence[str]:
         newest = await asyncio.to_thread(newest_revision)  # reads files, once
@@ -56,6 +62,17 @@ class Health:
             return [f"the database is at revision {revision}, not {newest}: run `connector migrate`"]
         return []
 
+    async def _trouble_with_the_writer(self) -> Sequence[str]:
+        """A row that writes nothing goes the way of every webhook: through the line, and a transaction."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._database.write(_nothing, None, urgent=True)
+        except TimeoutError:
+            return [f"nothing could be written within {PATIENCE_S:g} s"]
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+            return [f"nothing can be written: {type(error).__name__}"]
+        return []
+
     async def _alive(self, _request: web.Request) -> web.Response:
         return web.json_response({"alive": True})
 
@@ -65,3 +82,7 @@ class Health:
 
     async def _show_metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _nothing(_connection: Connection, rows: Sequence[None]) -> list[None]:
+    return list(rows)

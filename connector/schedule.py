@@ -11,6 +11,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 from apscheduler.executors.asyncio import AsyncIOExecutor
@@ -18,10 +19,14 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from connector.database.clock import Clock, wall
 from connector.telemetry.facts import StageFailed, Tell
 
 PATIENCE_S = 5.0
 """What a running job gets to end when the clock is stopped."""
+WATCH_S = 1.0
+JUMP_MS = 500
+"""By how much the wall clock may differ from real time that passed before somebody must have set it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class Schedule:
         self._tell = tell
         self._running: set[asyncio.Task[object]] = set()
         self._stopping = False
+        self._clock = Clock()
+        self._watching: asyncio.TimerHandle | None = None
         self._slow = {name for name, job in jobs.items() if job.may_take_long}
         self._scheduler = AsyncIOScheduler(
             jobstores={"default": MemoryJobStore()},
@@ -63,14 +70,25 @@ class Schedule:
         """Start the clock; to be called inside the event loop."""
         logging.getLogger("apscheduler").setLevel(logging.ERROR)  # what it warns of is told as a fact
         self._scheduler.start()
+        self._watch()
 
     async def stop(self) -> None:
         """Stop the clock. What is running gets a moment to end, then it is cancelled."""
+        if self._watching:
+            self._watching.cancel()
         self._scheduler.pause()
         if self._running:
             await asyncio.wait(self._running, timeout=PATIENCE_S)
         self._stopping = True
         self._scheduler.shutdown(wait=False)
+
+    def _watch(self) -> None:
+        """APScheduler reckons by the wall clock: set back an hour, it would sleep for one. All jobs are due then."""
+        if abs(wall() - self._clock.now()) > JUMP_MS:
+            self._clock = Clock()
+            for job in self._scheduler.get_jobs():
+                job.modify(next_run_time=datetime.now(UTC))
+        self._watching = asyncio.get_running_loop().call_later(WATCH_S, self._watch)
 
     async def _run(self, name: str, job: Job) -> None:
         task = asyncio.current_task()

@@ -6,6 +6,7 @@ as plain arguments. Whether a database or a folder is really there is for those 
 
 from __future__ import annotations
 
+from base64 import b64decode
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,42 @@ class Settings(BaseSettings):
         description="Days for which finished deliveries are kept, at least as long as bodies. What is held, parked or "
         "waiting for longer is given up as `expired`.",
     )
+    alert_webhook_url: str | None = Field(
+        default=None,
+        description="Address that each alert is posted to once, signed as Standard Webhooks say. Not below the "
+        "addresses of private networks, unless `CONNECTOR_ALERT_WEBHOOK_ALLOW_PRIVATE`.",
+    )
+    alert_webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="Signs those: `whsec_` and 24 to 64 bytes in base64; `connector alerts new-secret` makes one.",
+        validate_default=True,
+    )
+    alert_webhook_allow_private: bool = Field(
+        default=False, description="Whether alerts may be posted to addresses of private networks and of this machine."
+    )
+    alert_email_to: str | None = Field(
+        default=None,
+        pattern=r"^[^@\s,]+@[^@\s,]+(,\s*[^@\s,]+@[^@\s,]+)*$",
+        description="Addresses, comma separated, that each alert is mailed to once.",
+    )
+    alert_email_from: str | None = Field(
+        default=None,
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="Whom those mails come from; unset: the first they go to.",
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="The mail server: `smtp://user:password@host:587` (STARTTLS where it is offered; a password never "
+        "goes without), or `smtps://…:465`.",
+        validate_default=True,
+    )
+    verify_sample: int = Field(
+        default=0,
+        ge=0,
+        le=200,
+        description="Delivered events of each workspace that are looked up in Intercom every day; 0: none. The token "
+        "needs the permission to read events, which the listed app does not ask for.",
+    )
     console_password: SecretStr | None = Field(
         default=None,
         description="Password of the console's user `admin`, 12 characters or more. Unset: one is made on the first "
@@ -149,6 +186,11 @@ class Settings(BaseSettings):
         max_length=255,
         description="Who acts, for the audit log; unset: the name of the system's user.",
     )
+    traces: bool = Field(
+        default=False,
+        description="Whether to send OpenTelemetry traces, to where `OTEL_EXPORTER_OTLP_ENDPOINT` says; needs the "
+        "extra `connector[otel]`.",
+    )
     log_format: LogFormat = Field(
         default=LogFormat.AUTO,
         description="`json`, `console`, or `auto`: console at a terminal, JSON anywhere else. Always to stderr.",
@@ -158,7 +200,7 @@ class Settings(BaseSettings):
         description="`debug`, `info`, `warning` or `error`: the least level that is written.",
     )
 
-    @field_validator("base_url", "intercom_api_url", "stripe_api_url")
+    @field_validator("base_url", "intercom_api_url", "stripe_api_url", "alert_webhook_url")
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
         """An http(s) address, without the slash at its end."""
@@ -168,6 +210,39 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("is not an address that starts with https:// or http://")
         return value.rstrip("/")
+
+    @field_validator("alert_webhook_secret")
+    @classmethod
+    def _signs(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        """What an alert's receiver can rely on."""
+        if value is None:
+            if info.data.get("alert_webhook_url"):
+                raise ValueError("is missing: CONNECTOR_ALERT_WEBHOOK_URL is set")
+            return None
+        try:
+            key = b64decode(value.get_secret_value().removeprefix("whsec_"), validate=True)
+        except ValueError:
+            raise ValueError("is not base64") from None
+        if not 24 <= len(key) <= 64:
+            raise ValueError("is not 24 to 64 bytes long")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_mail_server(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        """A server, where mails are to go out."""
+        if value is None:
+            if info.data.get("alert_email_to"):
+                raise ValueError("is missing: CONNECTOR_ALERT_EMAIL_TO is set")
+            return None
+        parts = urlsplit(value.get_secret_value())
+        try:
+            well = parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        except ValueError:
+            well = False
+        if not well:
+            raise ValueError("is not an address that starts with smtp:// or smtps://")
+        return value
 
     @field_validator("keep_deliveries_days")
     @classmethod

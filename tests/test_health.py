@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,40 @@ async def test_metrics_are_prometheus_text(client: Client) -> None:
     assert response.content_type == "text/plain"
     names = {family.name for family in text_string_to_metric_families(await response.text())}
     assert "connector_attempts" in names
+
+
+async def test_a_loop_that_has_ended_is_named(client: Client, health: Health, database: Database) -> None:
+    await migrate(database)
+    health.trouble = lambda: ["the loop that maps has ended"]
+    assert await ready(client) == (503, ["the loop that maps has ended"])
+    health.shutting_down = True  # then its end is meant
+    assert await ready(client) == (503, ["it is shutting down"])
+
+
+async def test_a_writer_that_has_died_is_seen_though_the_database_answers(client: Client, database: Database) -> None:
+    await migrate(database)
+    assert await ready(client) == (200, [])
+    for task in database.writer._tasks:
+        task.cancel()
+    await asyncio.sleep(0)
+    status, [reason] = await ready(client)
+    assert status == 503
+    assert reason == "nothing could be written within 2 s"
+
+
+async def test_the_loops_of_a_running_service_are_watched(tmp_path: Path) -> None:
+    from connector import app
+    from connector.settings import LogFormat, LogLevel, Settings
+    from connector.telemetry import logs
+
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/service.db", encryption_keys="A" * 43)
+    silent = logs.start(LogFormat.JSON, LogLevel.ERROR, StringIO())
+    async with app.service(settings, logs=silent) as running:
+        assert await running.health.reasons() == []
+        assert running.work is not None
+        running.work.worker.turned_at -= 2 * app.STUCK_S
+        running.work._loops[0].cancel()
+        await asyncio.sleep(0)
+        ended, hangs = await running.health.reasons()
+        assert ended == "the loop that maps has ended"
+        assert "the loop that delivers has not come round for 60 s" in hangs

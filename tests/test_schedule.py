@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta, tzinfo
 
 import pytest
 
+from connector.database.clock import wall
 from connector.schedule import Job, Overrun, Schedule
 from connector.telemetry.facts import Fact, StageFailed
+from tests.conftest import until
 
 SOON = 0.01
 
@@ -146,6 +150,29 @@ async def test_what_does_not_end_is_cancelled_without_a_word(
         await begun.wait()
     await asyncio.sleep(SOON)
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_wall_clock_that_is_set_neither_freezes_a_job_nor_makes_up_for_the_hour(
+    hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = timedelta()
+
+    class Set(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + ahead
+
+    for module in ("apscheduler.schedulers.base.datetime", "connector.schedule.datetime"):
+        monkeypatch.setattr(module, Set)
+    for name in ("connector.schedule.wall", "connector.database.clock.wall"):
+        monkeypatch.setattr(name, lambda: wall() + int(ahead.total_seconds() * 1000))
+    rung: list[float] = []
+    async with running({"bell": Job(0.2, lambda: rung.append(time.monotonic()))}):
+        await until(lambda: len(rung) == 2)
+        ahead = timedelta(hours=hours)
+        await until(lambda: len(rung) == 8)
+    assert rung[-1] - rung[0] > 0.2, "it ran again for each time that the hour had left out"
 
 
 async def test_after_stop_nothing_runs() -> None:

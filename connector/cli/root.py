@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from connector.cli import (
+    alerts,
     audit,
     backfill,
     backup,
@@ -37,6 +38,7 @@ from connector.cli import (
     retention,
     service,
     status,
+    verify,
     workspaces,
 )
 from connector.cli.output import print_json, remark, say
@@ -53,14 +55,14 @@ app = typer.Typer(
 )
 for commands in (demo, service, status, doctor):
     commands.register(app)
-for commands in (backup, retention):
+for commands in (backup, retention, verify):
     commands.register(app)
 replays.register(deliveries.app)
 event_replays.register(events.app)
 first_run.register(workspaces.app)
 catalogues.register(mappings.app)
 choices.register(workspaces.app)
-for group in (workspaces, endpoints, events, deliveries, people, backfill, mappings, keys, audit, console):
+for group in (workspaces, endpoints, events, deliveries, people, backfill, mappings, keys, audit, alerts, console):
     app.add_typer(group.app, name=group.__name__.rpartition(".")[2])
 app.add_typer(event_names.app, name="event-names")
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -36,6 +37,9 @@ T = TypeVar("T")
 SWITCH_S = 0.0005
 """After how long a busy event loop hands the interpreter to the writing thread, for which a whole group of webhooks
 waits. Python's own 5 ms cost a third of the ingest rate (`bench/ingest.py`)."""
+HANGS_S = 20.0
+"""What a service lets PostgreSQL take for one transaction. A connection that a router has forgotten never says so, and
+would hold up the writer, or a worker, for as long as the kernel goes on sending: a quarter of an hour, or two."""
 READERS = 4
 """Threads that read from SQLite side by side."""
 
@@ -53,6 +57,12 @@ class Database(ABC):
     @abstractmethod
     async def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `query` on a connection that cannot write."""
+
+    async def transact_long(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The same for what may take its time: a migration."""
+        return await self.transact(work, *args, **kwargs)
 
     @abstractmethod
     async def transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -147,19 +157,30 @@ class Postgres(Database):
 
     many_processes = True
 
-    def __init__(self, engine: AsyncEngine, limits: Limits | None = None) -> None:
+    def __init__(self, engine: AsyncEngine, limits: Limits | None = None, *, hangs_s: float | None = None) -> None:
         super().__init__()
         self._engine = engine
+        self._hangs_s = hangs_s
         self.writer = GroupCommit(self._commit, limits)
 
     async def read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See Database.read."""
-        async with self._engine.connect() as connection:
+        async with self._in_time(), self._engine.connect() as connection:
             await connection.execution_options(postgresql_readonly=True)
             return await connection.run_sync(query, *args, **kwargs)
 
     async def transact(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """See Database.transact."""
+        try:
+            async with self._in_time(), self._engine.begin() as connection:
+                return await connection.run_sync(work, *args, **kwargs)
+        except (SQLAlchemyError, OSError) as error:
+            raise _refusal(error) from error
+
+    async def transact_long(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """See Database.transact_long."""
         try:
             async with self._engine.begin() as connection:
                 return await connection.run_sync(work, *args, **kwargs)
@@ -178,8 +199,18 @@ class Postgres(Database):
         await self._engine.dispose()
 
     async def _commit(self, writes: Sequence[Write]) -> Sequence[Any]:
-        async with self._engine.begin() as connection:
+        async with self._in_time(), self._engine.begin() as connection:
             return await connection.run_sync(apply_all, writes)
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Give a connection up that hangs, and with it all that are idle: they are as old."""
+        try:
+            async with asyncio.timeout(self._hangs_s):
+                yield
+        except TimeoutError:
+            await self._engine.dispose(close=False)
+            raise
 
 
 def parse_url(url: str) -> URL:
@@ -204,7 +235,7 @@ async def open_database(url: str, *, owner: bool = False, limits: Limits | None 
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return Sqlite(_sqlite_path(parsed), owner=owner, limits=limits)
-    database = Postgres(_postgres_engine(parsed), limits)
+    database = Postgres(_postgres_engine(parsed), limits, hangs_s=HANGS_S if owner else None)
     try:
         await database.follow_clock()
     except (SQLAlchemyError, OSError) as error:
@@ -222,6 +253,8 @@ def _sqlite_path(url: URL) -> Path:
 
 def _refusal(error: Exception) -> Unavailable:
     """`error` as callers know it. SQLSTATE 22 is about values, 23 about rules that rows have to keep."""
+    if is_damaged(error):
+        return Unavailable(reason(error))
     about_the_row = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
     if isinstance(error, IntegrityError | DataError) or about_the_row[:2] in ("22", "23"):
         return Unstorable(f"the database does not take the row: {reason(error)}")
@@ -231,7 +264,21 @@ def _refusal(error: Exception) -> Unavailable:
 def reason(error: BaseException) -> str:
     """One line for people, without the SQL and its parameters, which may hold secrets."""
     original = getattr(error, "orig", None) or error
+    if is_damaged(error):
+        return f"the database file is damaged ({original}). {_DAMAGED_HELP}"
     return str(original).splitlines()[0] if str(original) else type(original).__name__
+
+
+def is_damaged(error: BaseException) -> bool:
+    """Whether SQLite says that its file is not, or no longer, a database of its own."""
+    name = getattr(getattr(error, "orig", None) or error, "sqlite_errorname", "")
+    return str(name).startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
+_DAMAGED_HELP = (
+    "Nothing was changed. Stop the service, keep the file and those beside it, and restore a backup: "
+    "`connector restore BACKUP --force` moves it aside. Without one, SQLite's own `.recover` saves what can be read"
+)
 
 
 def _clock_of(connection: Connection) -> int:

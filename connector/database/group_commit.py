@@ -157,7 +157,8 @@ class GroupCommit:
                 _fail(batch[0], error)
                 return
             for write in batch:  # only the bad one fails
-                await self._write((write,))
+                if not _answered(write):
+                    await self._write((write,))
             return
         self.commits += 1
         self.rows += len(batch)
@@ -177,6 +178,11 @@ class GroupCommit:
             for write in self._in_flight:
                 if write.since < latest:
                     _fail(write, Unavailable("the database took too long"))
+
+
+def _answered(write: Write) -> bool:
+    """Whether its caller has been told that it is not stored; one who went away was told nothing."""
+    return write.future.done() and not write.future.cancelled()
 
 
 def _fail(write: Write, error: Exception) -> None:

@@ -25,7 +25,7 @@ _LOCK = 5_213_907_441
 
 async def migrate(database: Database) -> tuple[str | None, str]:
     """Bring `database` to the newest revision; the revisions before and after."""
-    return await database.transact(_upgrade)
+    return await database.transact_long(_upgrade)
 
 
 async def current_revision(database: Database) -> str | None:

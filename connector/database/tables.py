@@ -431,6 +431,39 @@ alerts = Table(
     _time("closed_at", nullable=True),
 )
 
+alert_notices = Table(
+    "alert_notices",
+    metadata,
+    _workspace(),
+    Column("kind", String(64), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("sink", String(16), primary_key=True),  # webhook, email
+    _time("opened_at"),  # of the opening that it is about
+    Column("tries", Integer, nullable=False),
+    _time("again_at"),  # not to be tried before; while it is being sent, when that has failed
+    _time("sent_at", nullable=True),
+)
+
+hourly_counts = Table(
+    "hourly_counts",
+    metadata,
+    _workspace(),
+    Column("endpoint_id", Integer, primary_key=True, autoincrement=False),  # 0 = the workspace as a whole
+    Column("hour", Integer, primary_key=True, autoincrement=False),  # hours since 1970
+    *(
+        Column(name, Integer, nullable=False, server_default=text("0"))
+        for name in ("stored", "bad_signature", "listed", "missed", "tried", "not_found", "dead")
+    ),
+)
+
+entry_matches = Table(
+    "entry_matches",
+    metadata,
+    _workspace(),  # 0 = any
+    _key("key", primary_key=True),  # digest of the mapping entry's id
+    _time("matched_at"),  # for the last time, by the hour
+)
+
 audit = Table(
     "audit",
     metadata,
@@ -441,6 +474,16 @@ audit = Table(
     _display("action", nullable=False),
     Column("detail", Text, nullable=False),
     Index(None, "workspace_id", "at"),
+)
+
+verifications = Table(
+    "verifications",
+    metadata,
+    _workspace(),
+    _time("verified_at"),
+    Column("checked", Integer, nullable=False),  # deliveries that Intercom was asked about
+    Column("found", Integer, nullable=False),  # of those, what it holds as it was sent
+    _display("why_not"),  # why it could not be asked
 )
 
 matches = Table(

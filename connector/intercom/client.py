@@ -44,6 +44,9 @@ TIMEOUT: Final = ClientTimeout(total=20, sock_connect=5, sock_read=15)
 """Seconds. A lease must outlast the total. (`connect` would be one more timer for each call, also on a connection
 that is there.)"""
 
+EVENTS_A_PAGE: Final = 10
+"""So few that a page of the largest events stays below `BODY_LIMIT`."""
+
 TOKENS_KEPT: Final = 10_000
 """Tokens whose headers are kept, so that they are not put together for every call."""
 
@@ -142,6 +145,20 @@ class IntercomClient:
         """Bring an archived contact back; 200 where that was done."""
         path = f"/contacts/{quote(contact_id, safe='')}/unarchive"
         return await self._call(hdrs.METH_POST, self._url(region, path), token, b"{}")
+
+    async def list_events(
+        self, region: str, token: str, identifier: Identifier, *, before: int | None = None, summary: bool = False
+    ) -> Answer:
+        """One page of a contact's events of the last 90 days, the newest first, from `before` on (as the page before
+        it said); with `summary` how often each name was sent, however long ago. Raises ValueError for another kind of
+        identifier than id, user_id and email.
+        """
+        who = {IdentifierKind.ID: "intercom_user_id"}.get(identifier.kind, identifier.kind.value)
+        if not identifier.kind.addresses:
+            raise ValueError(f"Intercom knows no {identifier.kind}")
+        query = f"type=user&{who}={quote(identifier.value, safe='', errors='replace')}"
+        query += "&summary=true" if summary else f"&per_page={EVENTS_A_PAGE}"
+        return await self._get(region, token, f"/events?{query}" + (f"&before={before}" if before else ""))
 
     async def me(self, region: str, token: str) -> Me | Answer:
         """Which workspace `token` opens; the answer itself where that cannot be told from it."""

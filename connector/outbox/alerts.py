@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from connector.database.rows import insert_new
 from connector.database.tables import alerts
@@ -26,6 +26,14 @@ class Alert:
     subject: str
     detail: str
     opened_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An alert, and when it was closed (milliseconds), if it was."""
+
+    alert: Alert
+    closed_at: int | None
 
 
 def open_alert(connection: Connection, workspace_id: int, kind: str, subject: str, detail: str, *, now: int) -> bool:
@@ -54,6 +62,13 @@ def close_alerts(
     return connection.execute(statement.values(closed_at=now)).rowcount
 
 
+def close_alert(connection: Connection, workspace_id: int, kind: str, subject: str, *, now: int) -> bool:
+    """Close one; whether it was open."""
+    here = (alerts.c.workspace_id == workspace_id, alerts.c.kind == kind, alerts.c.subject == display(subject))
+    statement = update(alerts).where(*here, alerts.c.closed_at.is_(None))
+    return connection.execute(statement.values(closed_at=now)).rowcount > 0
+
+
 def open_alerts(connection: Connection, workspace_id: int | None = None, *, limit: int = 100) -> Sequence[Alert]:
     """What is open, of one workspace or of all, the newest first."""
     query = select(alerts).where(alerts.c.closed_at.is_(None)).order_by(alerts.c.opened_at.desc()).limit(limit)
@@ -62,3 +77,28 @@ def open_alerts(connection: Connection, workspace_id: int | None = None, *, limi
     return [
         Alert(row.workspace_id, row.kind, row.subject, row.detail, row.opened_at) for row in connection.execute(query)
     ]
+
+
+def page(
+    connection: Connection,
+    workspace_id: int | None = None,
+    *,
+    closed: bool = False,
+    skip: int = 0,
+    limit: int,
+) -> Sequence[Recorded]:
+    """Alerts that are open, with `closed` also those that were, the newest first."""
+    query = select(alerts).order_by(alerts.c.opened_at.desc(), alerts.c.workspace_id, alerts.c.kind, alerts.c.subject)
+    if not closed:
+        query = query.where(alerts.c.closed_at.is_(None))
+    if workspace_id is not None:
+        query = query.where(alerts.c.workspace_id == workspace_id)
+    return [
+        Recorded(Alert(row.workspace_id, row.kind, row.subject, row.detail, row.opened_at), row.closed_at)
+        for row in connection.execute(query.limit(limit).offset(skip))
+    ]
+
+
+def count_open(connection: Connection) -> int:
+    """How many are open."""
+    return connection.scalar(select(func.count()).select_from(alerts).where(alerts.c.closed_at.is_(None))) or 0

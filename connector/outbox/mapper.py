@@ -8,8 +8,9 @@ any more.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
@@ -66,11 +67,14 @@ class Mapper:
     _served: int = 0
     """The workspace that had its turn last."""
     _stopping: bool = False
+    turned_at: float = field(default_factory=time.monotonic)
+    """When the loop last came round, by the monotonic clock."""
 
     async def run(self) -> None:
         """Map until told to stop; a database that is away for a while is waited for."""
         started = False
         while not self._stopping:
+            self.turned_at = time.monotonic()
             try:
                 if not started:
                     await self._suspects()
@@ -163,4 +167,7 @@ def _fact(stored: Stored) -> EventMapped:
         stored.reason,
         tuple(delivery.hex() for delivery in stored.deliveries),
         untested(received.api_version),
+        tuple(event.mapping_id for event in stored.translation.events),
+        received.key.hex(),
+        received.received_at,
     )

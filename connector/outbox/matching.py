@@ -82,10 +82,10 @@ async def _matched_by(database: Database, client: IntercomClient, workspace: Wor
     if workspace.token is None:
         raise Trouble("the workspace has no access token")
     for way in person:
-        await _take_turn(database, workspace.id)
+        await take_turn(database, workspace.id)
         found = await client.find_contacts(workspace.region, workspace.token, way)
         answer = found.answer if isinstance(found, Found) else found
-        await database.transact(_learn, workspace.id, answer, now=database.clock.now())
+        await database.transact(learn, workspace.id, answer, now=database.clock.now())
         if not isinstance(found, Found):
             raise Trouble(_why(answer))
         if found.contacts:
@@ -104,7 +104,7 @@ def _why(answer: Answer) -> str:
     return f"Intercom answered {answer.status}"
 
 
-async def _take_turn(database: Database, workspace_id: int) -> None:
+async def take_turn(database: Database, workspace_id: int) -> None:
     """Wait until the workspace's budget has a call to spare, and spend it. Raises Trouble."""
     give_up = database.clock.now() + PATIENCE_MS
     while (wait_ms := await database.transact(_spend, workspace_id, now=database.clock.now())) > 0:
@@ -123,7 +123,7 @@ def _spend(connection: Connection, workspace_id: int, *, now: int) -> int:
     return 0
 
 
-def _learn(connection: Connection, workspace_id: int, answer: Answer, *, now: int) -> None:
+def learn(connection: Connection, workspace_id: int, answer: Answer, *, now: int) -> None:
     lane = lanes.locked(connection, workspace_id)
     lanes.save(connection, replace(lane, budget=lane.budget.learn(answer, now)))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -82,6 +83,8 @@ class Worker:
         self._idle: list[asyncio.Future[None]] = []
         self._senders: list[asyncio.Task[None]] = []
         self._stopping = False
+        self.turned_at = time.monotonic()
+        """When the loop last came round, by the monotonic clock."""
 
     @property
     def in_flight(self) -> int:
@@ -94,6 +97,7 @@ class Worker:
             await self.database.transact(queue.free_all, now=self.database.clock.now())
         self._senders = self._senders or [asyncio.create_task(self._send()) for _ in range(self.concurrency)]
         while not self._stopping:
+            self.turned_at = time.monotonic()
             try:
                 await self._turn()
             except (DatabaseError, OSError) as error:
@@ -277,6 +281,7 @@ class Worker:
                 done.answer.request_id,
                 completed.late,
                 max(0.0, (done.finished_at - done.claimed.received_at) / 1000),
+                delivery.received_key.hex(),
             )
         )
         if completed.stopped and isinstance(done.step, StopWorkspace):

@@ -76,6 +76,14 @@ async def ensure(api: StripeApi, key: str, wanted: Wanted, *, secret_known: bool
 
 async def owned(api: StripeApi, key: str, owner: str) -> Answer[tuple[StripeEndpoint, ...]]:
     """Those that are `owner`'s, the oldest first."""
+    found = await everyone(api, key)
+    if not isinstance(found, Found):
+        return found
+    return Found(tuple(each for each in found.value if each.owner == owner))
+
+
+async def everyone(api: StripeApi, key: str) -> Answer[tuple[StripeEndpoint, ...]]:
+    """All that the account has in the key's mode, whoever made them, the oldest first."""
     found: list[StripeEndpoint] = []
     params: dict[str, Any] = {"limit": 100}
     for _ in range(MOST_PAGES):
@@ -83,7 +91,7 @@ async def owned(api: StripeApi, key: str, owner: str) -> Answer[tuple[StripeEndp
         if not isinstance(answer, Found):
             return answer
         page = [_endpoint(mapping(each)) for each in answer.value.values.get("data") or ()]
-        found += [each for each in page if each.owner == owner]
+        found += page
         if not page or not answer.value.values.get("has_more"):
             break
         params["starting_after"] = page[-1].id

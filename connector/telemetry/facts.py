@@ -49,6 +49,12 @@ class EventMapped:
     reason: str | None
     deliveries: tuple[str, ...]
     untested_version: str | None = None
+    entries: tuple[str, ...] = ()
+    """The ids of the mapping entries that matched."""
+    key: str = ""
+    """The event's own key here, in hexadecimal: what its trace is known by."""
+    received_at: int = 0
+    """Milliseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,8 @@ class AttemptMade:
     request_id: str | None
     late: bool
     seconds_since_received: float
+    key: str = ""
+    """Of the event that the delivery came of, as in `EventMapped`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,35 @@ class AlertOpened:
     kind: str
     subject: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertClosed:
+    """What an alert was about is over."""
+
+    workspace_id: int
+    kind: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertNoticed:
+    """Somebody outside was to be told of an alert: `outcome` is sent, or one stable word for why not."""
+
+    workspace_id: int
+    kind: str
+    sink: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Intercom was asked for what it took: of `checked` deliveries it holds `found` as they were sent."""
+
+    workspace_id: int
+    outcome: str
+    checked: int
+    found: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +255,9 @@ Fact: TypeAlias = (
     | AttemptMade
     | WorkspaceStopped
     | AlertOpened
+    | AlertClosed
+    | AlertNoticed
+    | Verified
     | Reconciled
     | StripeAsked
     | ProcessesTakenOver

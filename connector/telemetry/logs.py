@@ -19,6 +19,8 @@ from structlog.typing import FilteringBoundLogger, Processor
 
 from connector.settings import LogFormat, LogLevel
 from connector.telemetry.facts import (
+    AlertClosed,
+    AlertNoticed,
     AlertOpened,
     AttemptMade,
     EventMapped,
@@ -37,6 +39,7 @@ from connector.telemetry.facts import (
     StageFailed,
     StripeAsked,
     Uninstalled,
+    Verified,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -57,6 +60,7 @@ _PLAIN: Mapping[type[Fact], tuple[int, str]] = {
     PersonForgotten: (logging.INFO, "person forgotten"),
     WorkspaceStopped: (logging.ERROR, "workspace stopped"),
     AlertOpened: (logging.WARNING, "alert opened"),
+    AlertClosed: (logging.INFO, "alert closed"),
     Installed: (logging.INFO, "app installed"),
     Uninstalled: (logging.INFO, "app uninstalled"),
     RequestRefused: (logging.INFO, "request refused"),
@@ -88,6 +92,10 @@ def words(fact: Fact) -> Words:
         case Reconciled(outcome=outcome, found=found):
             level = logging.WARNING if outcome != "done" else logging.INFO if found else logging.DEBUG
             return Words(level, "reconciled with Stripe", _fields(fact))
+        case AlertNoticed(outcome=outcome):
+            return Words(logging.INFO if outcome == "sent" else logging.WARNING, "alert sent on", _fields(fact))
+        case Verified(outcome=outcome):
+            return Words(logging.WARNING if outcome == "differs" else logging.INFO, "verified", _fields(fact))
         case StageFailed(stage=stage, error=error):
             return Words(logging.ERROR, "stage failed", {"stage": stage, "exc_info": error})
         case _:

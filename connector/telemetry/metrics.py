@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from connector.telemetry.facts import (
+    AlertClosed,
+    AlertNoticed,
     AlertOpened,
     AttemptMade,
     EventMapped,
@@ -30,6 +32,7 @@ from connector.telemetry.facts import (
     StageFailed,
     StripeAsked,
     Uninstalled,
+    Verified,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -91,6 +94,9 @@ class Metrics:
         self._forgotten = self._counter("people_forgotten", "People all of whose data was deleted.", "asked_by")
         self._stopped = self._counter("workspaces_stopped", "Workspaces stopped until somebody acts.")
         self._alerts = self._counter("alerts_opened", "Alerts opened.", "kind")
+        self._alerts_closed = self._counter("alerts_closed", "Alerts that are over.", "kind")
+        self._noticed = self._counter("alert_notices", "Alerts sent on, or not.", "sink", "outcome")
+        self._verified = self._counter("verified_deliveries", "Deliveries looked up in Intercom.", "result")
         self._installs = self._counter("installs", "Installations and removals of the app.", "what")
         self._requests_refused = self._counter(
             "requests_refused", "Signed requests of Intercom's that were not taken.", "path", "status", "why"
@@ -113,6 +119,9 @@ class Metrics:
             PersonForgotten: lambda fact: self._forgotten.of(fact.asked_by).inc(),
             WorkspaceStopped: lambda _: self._stopped.of().inc(),
             AlertOpened: lambda fact: self._alerts.of(fact.kind).inc(),
+            AlertClosed: lambda fact: self._alerts_closed.of(fact.kind).inc(),
+            AlertNoticed: lambda fact: self._noticed.of(fact.sink, fact.outcome).inc(),
+            Verified: self._count_verified,
             ProcessesTakenOver: lambda fact: self._taken_over.of().inc(fact.count),
             Reconciled: self._count_reconciled,
             StripeAsked: lambda fact: self._asked.of(fact.what, fact.outcome).inc(),
@@ -145,6 +154,10 @@ class Metrics:
     def _count_notification(self, fact: NotificationTaken) -> None:
         self._notified.of(fact.topic).inc()
         self._woken.of().inc(fact.woken or 0)
+
+    def _count_verified(self, fact: Verified) -> None:
+        self._verified.of("as_sent").inc(fact.found)
+        self._verified.of("differs").inc(fact.checked - fact.found)
 
     def _count_reconciled(self, fact: Reconciled) -> None:
         self._reconciled.of(fact.outcome).inc()

@@ -22,3 +22,10 @@ async def postgres_deployment(tmp_path: Path, postgres_url: str) -> AsyncIterato
     """On PostgreSQL."""
     async with deployed(tmp_path, postgres_url) as made:
         yield made
+
+
+@pytest.fixture
+async def any_deployment(tmp_path: Path, database_url: str) -> AsyncIterator[Deployment]:
+    """Once on each."""
+    async with deployed(tmp_path, database_url) as made:
+        yield made

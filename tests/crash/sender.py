@@ -110,13 +110,24 @@ class Sender:
     sent: dict[str, Webhook] = field(default_factory=dict)
     answered: dict[str, Webhook] = field(default_factory=dict)
     tries: Counter[int | None] = field(default_factory=Counter)
+    come_back_after: set[str | None] = field(default_factory=set)
+    """What `Retry-After` said."""
+    pause_s: float = 0.0
+    """Between one webhook and the next, in each of those that are sent at once."""
+    patience_s: float = PATIENCE_S
+    ahead_s: int = 0
+    """By how much this sender's clock is ahead of ours."""
     _progress: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @asynccontextmanager
     async def sending(self, load: Iterable[Webhook]) -> AsyncIterator[None]:
         """Send all of `load`, meanwhile do something else, and leave when each has been answered 200."""
         line = iter(load)
-        async with asyncio.timeout(PATIENCE_S), ClientSession(timeout=TIMEOUT) as http, asyncio.TaskGroup() as group:
+        async with (
+            asyncio.timeout(self.patience_s),
+            ClientSession(timeout=TIMEOUT) as http,
+            asyncio.TaskGroup() as group,
+        ):
             for _ in range(self.at_once):
                 group.create_task(self._send_from(line, http))
             yield
@@ -144,13 +155,16 @@ class Sender:
             async with self._progress:
                 self.answered[each.invoice] = each
                 self._progress.notify_all()
+            await asyncio.sleep(self.pause_s)
 
     async def _try(self, each: Webhook, http: ClientSession) -> int | None:
         """The status, or None where there was no whole answer."""
-        headers = stripe_headers(each.body, self.secret)
+        headers = stripe_headers(each.body, self.secret, at=int(time.time()) + self.ahead_s)
         try:
             async with http.post(self.address(), data=each.body, headers=headers) as answer:
                 await answer.read()
+                if answer.status != 200:
+                    self.come_back_after.add(answer.headers.get("Retry-After"))
                 return answer.status
         except (ClientError, OSError):
             return None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.deployment import Deployment
+from tests.crash.deployment import SOONER_THAN_A_LEASE_S, Deployment
 from tests.crash.oracle import mistakes
 from tests.crash.processes import run
 from tests.crash.sender import webhooks
@@ -80,7 +80,7 @@ async def test_what_a_killed_process_was_trying_is_anothers_long_before_its_leas
     await deployment.kill()
     await deployment.sandbox("DELETE", "faults")
     await deployment.start()
-    assert mistakes(sender, await deployment.settled()) == []
+    assert mistakes(sender, await deployment.settled(within_s=SOONER_THAN_A_LEASE_S)) == []
 
 
 async def test_one_that_was_stopped_and_goes_on_sends_nothing_twice(postgres_deployment: Deployment):

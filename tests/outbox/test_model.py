@@ -41,6 +41,7 @@ from tests.outbox.world import World, by_id, customer, email, event, found, lead
 
 T = TypeVar("T")
 SOAK = bool(os.environ.get("SOAK"))
+MINUTES = max(1, int(float(os.environ.get("SOAK_MINUTES", "10"))))
 PHASES = tuple(phase for phase in Phase if SOAK or phase is not Phase.shrink)
 """To make a failing game shorter takes minutes: `SOAK=1` does."""
 
@@ -403,7 +404,9 @@ def _reachable(state: State) -> set[State]:
     return direct | {further for each in direct for further in AFTER[each]} | {State.WAITING, State.DUE, State.HELD}
 
 
-@pytest.mark.parametrize(("kind", "games"), [("sqlite", 2_000 if SOAK else 30), ("postgres", 400 if SOAK else 6)])
+@pytest.mark.parametrize(
+    ("kind", "games"), [("sqlite", 20 * MINUTES if SOAK else 30), ("postgres", 4 * MINUTES if SOAK else 6)]
+)
 def test_the_queue_keeps_its_promises_in_any_order_of_events(
     request: pytest.FixtureRequest, kind: str, games: int
 ) -> None:

@@ -6,6 +6,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from connector.telemetry.facts import (
+    AlertClosed,
+    AlertNoticed,
     AlertOpened,
     AttemptMade,
     EventMapped,
@@ -17,6 +19,7 @@ from connector.telemetry.facts import (
     StageFailed,
     StripeAsked,
     Uninstalled,
+    Verified,
     WebhookRefused,
     WebhookStored,
     WorkspaceStopped,
@@ -67,6 +70,14 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
         (RETRIED, "delivery_seconds_count", {}, 0),
         (WorkspaceStopped(7, "401"), "workspaces_stopped_total", {}, 1),
         (AlertOpened(7, "names", "x", "y"), "alerts_opened_total", {"kind": "names"}, 1),
+        (AlertClosed(7, "names", "x"), "alerts_closed_total", {"kind": "names"}, 1),
+        (
+            AlertNoticed(7, "names", "email", "sent"),
+            "alert_notices_total",
+            {"sink": "email", "outcome": "sent"},
+            1,
+        ),
+        (Verified(7, "differs", 20, 18), "verified_deliveries_total", {"result": "differs"}, 2),
         (Installed(7, "watching"), "installs_total", {"what": "install"}, 1),
         (Uninstalled(7), "installs_total", {"what": "uninstall"}, 1),
         (
