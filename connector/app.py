@@ -393,7 +393,7 @@ class Work:
         return found + [f"the loop {name!r} has ended" for name, loop in self._named_syncing() if loop.done()]
 
     @property
-    def _stages(self) -> tuple[tuple[str, Mapper], tuple[str, Worker]]:
+    def _stages(self) -> Sequence[tuple[str, Mapper | Worker]]:
         return ("map", self.mapper), ("deliver", self.worker)
 
     def _named_syncing(self) -> Iterator[tuple[str, asyncio.Task[None]]]:

@@ -53,8 +53,10 @@ class Proving:
     async def prove(self, workspace: Workspace) -> Verification:
         """Look at one workspace, and keep what came of it."""
         now = self.now()
-        window = {"since": now - GRACE_MS - 2 * DAY_MS, "until": now - GRACE_MS}
-        asked = await self.database.read(verify.sample, workspace.id, size=self.size, **window)
+        until = now - GRACE_MS
+        asked = await self.database.read(
+            verify.sample, workspace.id, size=self.size, since=until - 2 * DAY_MS, until=until
+        )
         result = Verification(len(asked))
         try:
             async for checked in Verifier(self.database, self.client, workspace, self.now).verify(asked):

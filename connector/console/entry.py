@@ -151,7 +151,7 @@ async def first_user(parts: Parts) -> str | None:
         return made_up if await parts.database.transact(users.first, kept, now=parts.now()) else None
     password = chosen.get_secret_value()
     found = await parts.database.read(users.find, users.FIRST)
-    if found and await asyncio.to_thread(passwords.matches, password, found[1]):
+    if found is not None and await asyncio.to_thread(passwords.matches, password, found[1]):
         return None
     new = await asyncio.to_thread(users.checked, password)
     if found:

@@ -117,4 +117,4 @@ def with_prefix(connection: Connection, workspace_id: int, prefix: bytes, *, lim
     """The events whose key begins so."""
     last = prefix + b"\xff" * (16 - len(prefix))
     here = (received_events.c.workspace_id == workspace_id, received_events.c.key.between(prefix, last))
-    return found_among(connection, select(received_events).where(*here).limit(limit))
+    return found_among(connection, select(received_events).where(*here).order_by(received_events.c.key).limit(limit))

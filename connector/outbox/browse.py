@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, text, tuple_, union_all
+from sqlalchemy import ColumnElement, Connection, Select, func, select, text, tuple_, union_all
 
 from connector.contacts import directory
 from connector.database.rows import parts
@@ -158,7 +158,8 @@ def failed_with(connection: Connection, workspace_id: int, status: int) -> list[
 def count_up_to(connection: Connection, workspace_id: int, state: State, *, most: int = COUNTED) -> int:
     """How many deliveries are in a state; `most` + 1 stands for more than that."""
     here = (deliveries.c.workspace_id == workspace_id, deliveries.c.state == state.value)
-    some = select(deliveries.c.workspace_id).where(*here).limit(most + 1).subquery()
+    walked = select(deliveries.c.workspace_id).where(*here).order_by(deliveries.c.updated_at)  # along the index
+    some = walked.limit(most + 1).subquery()
     return connection.scalar(select(func.count()).select_from(some)) or 0
 
 
@@ -201,7 +202,9 @@ def _groups(connection: Connection, workspace_id: int, state: State) -> Iterator
 def with_prefix(connection: Connection, workspace_id: int, prefix: bytes, *, limit: int = 20) -> list[Delivery]:
     """The deliveries whose id, or whose event's key, begins so."""
     last = prefix + b"\xff" * (16 - len(prefix))
-    columns = deliveries.c
-    begins = or_(columns.id.between(prefix, last), columns.received_key.between(prefix, last))
-    query = select(deliveries).where(columns.workspace_id == workspace_id, begins).limit(limit)
-    return [from_row(row) for row in connection.execute(query).mappings()]
+    found: dict[Key, Delivery] = {}
+    for column in (deliveries.c.id, deliveries.c.received_key):  # each along its own index
+        here = (deliveries.c.workspace_id == workspace_id, column.between(prefix, last))
+        query = select(deliveries).where(*here).order_by(column).limit(limit)
+        found |= {row["id"]: from_row(row) for row in connection.execute(query).mappings()}
+    return list(found.values())[:limit]

@@ -48,7 +48,9 @@ def count(connection: Connection, workspace_id: int, hour: int) -> Hour:
     of = (deliveries.c.workspace_id == workspace_id, deliveries.c.updated_at >= start, deliveries.c.updated_at < end)
     delivered = (*of, deliveries.c.state == State.DELIVERED.value)
     took = select(deliveries.c.delivered_at - deliveries.c.mapped_at).where(*delivered)
-    sample = sorted(max(0, each or 0) for each in connection.scalars(took.limit(SAMPLE)))
+    sample = sorted(
+        max(0, each or 0) for each in connection.scalars(took.order_by(deliveries.c.updated_at).limit(SAMPLE))
+    )
     came = (
         received_events.c.workspace_id == workspace_id,
         received_events.c.received_at >= start,

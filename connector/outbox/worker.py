@@ -83,9 +83,9 @@ class Worker:
         self._idle: list[asyncio.Future[None]] = []
         self._senders: list[asyncio.Task[None]] = []
         self._stopping = False
-        self._low = 0
         self.turned_at = time.monotonic()
         """When the loop last came round, by the monotonic clock."""
+        self._low = 0
 
     @property
     def in_flight(self) -> int:

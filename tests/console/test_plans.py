@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
 
 from connector.database.engine import Database
 from connector.database.rows import insert_new
@@ -21,6 +21,8 @@ from connector.outbox.selection import Selection
 
 NOW = 1_763_687_761_000
 MANY = 20_000
+STEP_MS = 10_000
+"""So that they lie in some fifty hours."""
 STATES = ("delivered",) * 17 + ("dead", "parked", "due")
 
 
@@ -43,9 +45,9 @@ def delivery_row(number: int) -> dict[str, Any]:
         "notes": "[]",
         "state": state,
         "reason": {"dead": "refused", "parked": "no_contact"}.get(state),
-        "mapped_at": NOW + number,
-        "updated_at": NOW + number,
-        "delivered_at": NOW + number,
+        "mapped_at": NOW + number * STEP_MS,
+        "updated_at": NOW + number * STEP_MS,
+        "delivered_at": NOW + number * STEP_MS,
     }
 
 
@@ -61,7 +63,7 @@ def event_row(number: int) -> dict[str, Any]:
         "api_version": None,
         "trust": "signed",
         "occurred_at": None,
-        "received_at": NOW + number,
+        "received_at": NOW + number * STEP_MS,
         "state": "failed" if number % 40 == 1 else "mapped",
         "reason": None,
         "priority": 0,
@@ -74,7 +76,7 @@ def attempt_row(number: int) -> dict[str, Any]:
         "workspace_id": 1 + number // 20 % 2,
         "delivery_id": b"d" * 8 + number.to_bytes(8),
         "number": 1,
-        "started_at": NOW + number,
+        "started_at": NOW + number * STEP_MS,
         "duration_ms": 12,
         "status": 422 if failed else 202,
         "outcome": "refused" if failed else "delivered",
@@ -121,15 +123,23 @@ def plans_of(connection: sa.Connection, work: Any, *args: Any, **kwargs: Any) ->
     return [_plan(connection, each) for each in statements]
 
 
+class Explain(sa.Executable, sa.ClauseElement):
+    """EXPLAIN of a statement, with its parameters."""
+
+    inherit_cache = False
+
+    def __init__(self, statement: Any) -> None:
+        self.statement = statement
+
+
+@compiles(Explain)
+def _explained(element: Explain, compiler: Any, **more: Any) -> str:
+    word = "EXPLAIN QUERY PLAN" if compiler.dialect.name == "sqlite" else "EXPLAIN"
+    return f"{word} {compiler.process(element.statement, **more)}"
+
+
 def _plan(connection: sa.Connection, statement: Any) -> str:
-    if connection.dialect.name == "sqlite":
-        compiled = statement.compile(
-            dialect=sqlite.dialect(paramstyle="named"), compile_kwargs={"render_postcompile": True}
-        )
-        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", dict(compiled.params))
-        return "\n".join(row[3] for row in rows)
-    compiled = statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
-    return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {compiled}".replace("%%", "%")))
+    return "\n".join(str(row[-1]) for row in connection.execute(Explain(statement)))
 
 
 def scans(plan: str) -> list[str]:
@@ -147,7 +157,7 @@ def scans(plan: str) -> list[str]:
     return found
 
 
-BEFORE = (NOW + 15_000, b"d" * 16)
+BEFORE = (NOW + 15_000 * STEP_MS, b"d" * 16)
 ALL = Selection(1)
 LISTS = {
     "all": ALL,
@@ -159,44 +169,43 @@ LISTS = {
     "type": replace(ALL, received_type="invoice.paid"),
     "status": replace(ALL, status=422),
     "no answer": replace(ALL, status=0),
-    "time": replace(ALL, since=NOW, until=NOW + 5_000),
+    "time": replace(ALL, since=NOW, until=NOW + 5_000 * STEP_MS),
 }
 
 
 LISTED = (ALL, LISTS["state"], LISTS["name"], replace(ALL, name="paid-invoice"))
 
 
-@pytest.mark.parametrize("before", [None, BEFORE], ids=["first", "next"])
-@pytest.mark.parametrize("wanted", LISTS.values(), ids=LISTS)
-async def test_no_page_of_deliveries_reads_a_table(filled: Database, wanted: Selection, before: Any):
-    for plan in await filled.read(plans_of, browse.browse, wanted, before=before, limit=50):
-        assert scans(plan) == [], plan
+async def test_no_page_of_deliveries_reads_a_table(filled: Database):
+    for name, wanted in LISTS.items():
+        for before in (None, BEFORE):
+            for plan in await filled.read(plans_of, browse.browse, wanted, before=before, limit=50):
+                assert scans(plan) == [], (name, before, plan)
 
 
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        inbox.Wanted(1),
-        inbox.Wanted(1, state=ReceivedState.FAILED),
-        inbox.Wanted(1, state=ReceivedState.MAPPED),
-        inbox.Wanted(1, type="invoice.paid"),
-        inbox.Wanted(1, source="segment", since=NOW),
-    ],
-    ids=["all", "failed", "mapped", "type", "source"],
-)
-async def test_no_page_of_events_reads_a_table(filled: Database, wanted: inbox.Wanted):
-    for plan in await filled.read(plans_of, inbox.browse, wanted, before=None, limit=50):
-        assert scans(plan) == [], plan
+EVENTS = {
+    "all": inbox.Wanted(1),
+    "failed": inbox.Wanted(1, state=ReceivedState.FAILED),
+    "mapped": inbox.Wanted(1, state=ReceivedState.MAPPED),
+    "type": inbox.Wanted(1, type="invoice.paid"),
+    "source": inbox.Wanted(1, source="segment", since=NOW),
+}
+
+
+async def test_no_page_of_events_reads_a_table(filled: Database):
+    for name, wanted in EVENTS.items():
+        for plan in await filled.read(plans_of, inbox.browse, wanted, before=None, limit=50):
+            assert scans(plan) == [], (name, plan)
 
 
 async def test_neither_counts_nor_groups_nor_ids_read_a_table(filled: Database):
     work: list[tuple[Any, ...]] = [
         (browse.groups, 1, (State.DEAD, State.PARKED)),
-        (browse.with_prefix, 1, b"d" * 4),
-        (inbox.with_prefix, 1, b"r" * 4),
+        (browse.with_prefix, 1, b"d" * 8 + b"\0" * 6),
+        (inbox.with_prefix, 1, b"r" * 8 + b"\0" * 6),
         (browse.failed_with, 1, 422),
         (partial(browse.count_up_to, most=100), 1, State.DELIVERED),
-        (hours.count, 1, NOW // hours.HOUR_MS),
+        (hours.count, 1, NOW // hours.HOUR_MS + 20),
     ]
     for what, *args in work:
         for plan in await filled.read(plans_of, what, *args):
@@ -223,4 +232,4 @@ async def test_pages_go_through_everything_once_whatever_is_sifted(filled: Datab
         everything = await filled.read(expected)
         assert len(seen) == len(set(seen))
         assert set(seen) == set(everything)
-        assert pages > 1 or len(everything) < 500
+        assert pages > 1 or len(everything) <= 500

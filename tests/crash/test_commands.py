@@ -98,3 +98,22 @@ async def test_a_second_signal_ends_a_service_at_once_and_loses_nothing(deployme
     await deployment.sandbox("POST", "faults", status=400, containing="refused-", times=None)
     await deployment.start()
     assert mistakes(sender, await deployment.settled(), deaths=1) == []
+
+
+async def test_a_rotation_of_keys_that_is_killed_leaves_every_secret_readable(any_deployment: Deployment) -> None:
+    deployment = any_deployment
+    old = deployment.env["CONNECTOR_ENCRYPTION_KEYS"]
+    new = (await deployment.json("keys", "new"))["key"]
+    deployment.env = {**deployment.env, "CONNECTOR_ENCRYPTION_KEYS": f"{new},{old}"}
+    sender = deployment.sender()
+    for count in (1, 2):  # within the first table, and with one table done
+        assert await killed_after(count, "UPDATE", "keys", "rotate", env=dict(deployment.env)) == -signal.SIGKILL
+        await deployment.start()
+        await sender.send(*webhooks(5, first=10 * count))  # the signing secret opens
+        assert mistakes(sender, await deployment.settled()) == []  # and so does the token
+        await deployment.kill()
+    assert (await deployment.json("keys", "rotate"))["rotated"] > 0
+    deployment.env = {**deployment.env, "CONNECTOR_ENCRYPTION_KEYS": new}
+    await deployment.start()
+    await sender.send(*webhooks(5, first=100))
+    assert mistakes(sender, await deployment.settled()) == []
