@@ -36,8 +36,8 @@ from connector.workspaces.directory import Directory
 from connector.workspaces.store import Workspace
 from connector.workspaces.vault import Key, Vault, new_key
 
-QUIET = 100
-APART_S = 0.03
+QUIET = 200
+APART_S = 0.02
 BACKLOG = 15_000
 SLOW_S = 0.2
 

@@ -40,12 +40,14 @@ SIZES = (10_000, 1_000_000)
 ROUNDS = 5
 EVENTS = 1_000
 """In each round."""
+AT_ONCE = 100_000
+"""Rows of one transaction: one that takes too long is given up."""
 
 _KEY = {
     "sqlite": "unhex(printf('%08x', n * {step}) || hex(randomblob(12)))",
     "postgresql": "decode(lpad(to_hex(n::bigint * {step}), 8, '0') || substr(md5(n::text), 1, 24), 'hex')",
 }
-_SERIES = "WITH RECURSIVE series(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM series WHERE n + 1 < {count})"
+_SERIES = "WITH RECURSIVE series(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM series WHERE n + 1 < {end})"
 _VALUES: dict[Table, dict[str, str]] = {
     tables.received_events: {
         "key": "{key}",
@@ -102,16 +104,27 @@ _VALUES: dict[Table, dict[str, str]] = {
 }
 
 
-def fill(connection: Connection, workspace_id: int, count: int) -> None:
+async def fill(opened: Database, workspace_id: int, count: int) -> None:
     """`count` rows in each of the tables that grow, in the order of their keys."""
+    for table in _VALUES:
+        for first in range(0, count, AT_ONCE):
+            await opened.transact(_fill, table, workspace_id, count, first)
+    await opened.transact(_analyze)
+
+
+def _fill(connection: Connection, table: Table, workspace_id: int, count: int, first: int) -> None:
     if connection.dialect.name == "sqlite":  # older ones have no unhex()
         connection.connection.create_function("unhex", 1, bytes.fromhex)
     key = _KEY[connection.dialect.name].format(step=(1 << 32) // count)
-    for table, values in _VALUES.items():
-        columns = {"workspace_id": str(workspace_id), **{name: value.format(key=key) for name, value in values.items()}}
-        names, expressions = ", ".join(columns), ", ".join(columns.values())
-        series = _SERIES.format(count=count)
-        connection.execute(text(f"{series} INSERT INTO {table.name} ({names}) SELECT {expressions} FROM series"))
+    values = {name: value.format(key=key) for name, value in _VALUES[table].items()}
+    names, expressions = ", ".join(["workspace_id", *values]), ", ".join([str(workspace_id), *values.values()])
+    series = _SERIES.format(first=first, end=min(count, first + AT_ONCE))
+    insert = f"INSERT INTO {table.name} ({names})"
+    with_series = f"{series} {insert}" if connection.dialect.name == "sqlite" else f"{insert} {series}"
+    connection.execute(text(f"{with_series} SELECT {expressions} FROM series"))
+
+
+def _analyze(connection: Connection) -> None:
     connection.exec_driver_sql("ANALYZE")
 
 
@@ -153,7 +166,7 @@ async def filled(kind: str, count: int) -> AsyncIterator[Filled]:
         opened, vault = await open_database(url, owner=True), Vault([Key.parse(new_key())])
         await migrate(opened)
         workspace = await opened.transact(store.add, vault, store.Installation("bench", "token"), now=1)
-        await opened.transact(fill, workspace.id, count)
+        await fill(opened, workspace.id, count)
         directory, mappings = Directory(opened, vault), Mappings(opened, Options(), lambda _fact: None)
         await directory.reload()
         await mappings.start()

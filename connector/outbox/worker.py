@@ -146,8 +146,12 @@ class Worker:
         await self.bell.wait(self._until(turn))
 
     def _room(self) -> int:
-        """How many more to claim. What was sent since the last turn will be sent in the next one too."""
-        ahead = min(AHEAD, 4 * len(self._done))
+        """How many more to claim. What was sent since the last turn will be sent in the next one too.
+
+        What is ready beyond that takes nobody's room: for each call that is not being made, one may be claimed, so that
+        a workspace with much in hand, whose calls are slow, does not keep the others out until they end.
+        """
+        ahead = max(min(AHEAD, 4 * len(self._done)), self._hand.ready)
         return max(0, self.concurrency + ahead - self._hand.held.total())
 
     def _write_and_claim(
