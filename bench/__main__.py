@@ -6,7 +6,10 @@ import importlib
 import subprocess
 import sys
 
-PARTS = ("translate", "ingest", "idle", "client", "deliver", "map", "queue", "pipeline", "backfill")
+PARTS = (
+    *("translate", "ingest", "idle", "client", "deliver", "map"),
+    *("queue", "pipeline", "growth", "fairness", "backfill"),
+)
 
 
 def main(parts: list[str]) -> None:

@@ -55,14 +55,12 @@ async def fill(opened: Database, workspace_id: int, count: int, first: int = 0) 
         numbers = range(start_at, min(first + count, start_at + AT_ONCE))
         arrivals = [_arrival(workspace_id, number) for number in numbers]
         await opened.transact(inbox.insert, [arrivals])
-        found = [(await opened.read(inbox.find, workspace_id, each.key)) for each in arrivals]
-        events = [_event(number) for number in numbers]
+        stored = await opened.read(inbox.to_map, limit=len(arrivals))
         translations = [
-            Translation(each[0], ReceivedState.MAPPED, None, (event,))
-            for each, event in zip(found, events, strict=True)
-            if each
+            Translation(each, ReceivedState.MAPPED, None, (_event(int(each.external_key.removeprefix("evt_"))),))
+            for each, _ in stored
         ]
-        await opened.transact(enqueue, translations, catalogue="bench", now=opened.clock.now())
+        await opened.transact(enqueue, translations, now=opened.clock.now())
 
 
 def _arrival(workspace_id: int, number: int) -> Arrival:

@@ -16,16 +16,16 @@ from time import perf_counter
 import uvloop
 
 from bench.ingest import PAYLOAD, database
-from connector.app import Mappings
+from connector.catalogues.in_use import Mappings
 from connector.database.engine import open_database
 from connector.database.migrate import migrate
 from connector.events import SourceEvent
 from connector.inbox import store as inbox
 from connector.inbox.store import Arrival
+from connector.mapping.context import Options
 from connector.names import Names
 from connector.outbox.bell import Bell
 from connector.outbox.mapper import Mapper
-from connector.settings import Settings
 from connector.workspaces import store
 from connector.workspaces.directory import Directory
 from connector.workspaces.vault import Key, Vault, new_key
@@ -66,11 +66,10 @@ async def measured(database_url: str, count: int) -> float:
     for first in range(0, count, AT_ONCE):
         numbers = range(first, min(count, first + AT_ONCE))
         await opened.transact(inbox.insert, [[arrival(workspace.id, each, opened.clock.now()) for each in numbers]])
-    directory, mappings = Directory(opened, vault), Mappings.load(Settings())
+    directory, mappings = Directory(opened, vault), Mappings(opened, Options(), lambda _fact: None)
     await directory.reload()
-    mapper = Mapper(
-        opened, directory, Names(), lambda: mappings.catalog, mappings.options, lambda _fact: None, Bell(), Bell()
-    )
+    await mappings.start()
+    mapper = Mapper(opened, directory, Names(), mappings.rules, lambda _fact: None, Bell(), Bell())
     began = perf_counter()
     mapped = 0
     while done := await mapper.map_batch():

@@ -89,14 +89,18 @@ class IdentifierKind(StrEnum):
     STRIPE_PAYMENT_INTENT = "stripe_payment_intent"
     STRIPE_SUBSCRIPTION = "stripe_subscription"
 
+    __hash__ = str.__hash__  # an enumeration's own hashes the name, in Python; these are in keys looked up all the time
+
     @property
     def addresses(self) -> bool:
         """Whether Intercom itself accepts this kind on an event."""
-        return self in (IdentifierKind.ID, IdentifierKind.USER_ID, IdentifierKind.EMAIL)
+        return self in _ADDRESSING
 
 
-@dataclass(frozen=True, slots=True)
-class Identifier:
+_ADDRESSING = frozenset((IdentifierKind.ID, IdentifierKind.USER_ID, IdentifierKind.EMAIL))
+
+
+class Identifier(msgspec.Struct, frozen=True):
     """One way to name a person; `value` holds 1 … 255 characters."""
 
     kind: IdentifierKind

@@ -1,13 +1,17 @@
 """JSON from strangers: one way to read it, one error for everything that can be wrong with it.
 
-Deliberately the standard library's reader: it keeps integers of any size exact (orjson and others turn those above
-64 bits into floats without a word) and its ways to fail are known: they all end as `NotJson` here.
+What counts is what the standard library's reader says: it keeps integers of any size exact (orjson turns those above
+64 bits into floats without a word) and its ways to fail are known: they all end as `NotJson` here. msgspec's reader
+goes first, because it takes a third of the time; it gives the same value or none at all (a property test says so), and
+where it gives none the standard library's decides.
 """
 
 from __future__ import annotations
 
 import json
 from typing import Any, NoReturn
+
+import msgspec
 
 type_of = {dict: "an object", list: "an array", str: "text", bool: "a boolean", int: "a number", float: "a number"}
 
@@ -18,6 +22,13 @@ class NotJson(ValueError):
 
 def parse(body: bytes) -> Any:  # noqa: ANN401 - JSON is any value
     """`body` as Python values. Numbers with a fraction become floats. Raises NotJson and nothing else."""
+    try:
+        return _FAST.decode(body)
+    except (ValueError, RecursionError):  # a lone surrogate, say, which msgspec refuses and senders do send
+        return _parse(body)
+
+
+def _parse(body: bytes) -> Any:  # noqa: ANN401
     try:
         return _DECODER.decode(body.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -53,4 +64,5 @@ def _reason(error: ValueError) -> str:
 
 
 _INFINITY = float("inf")
+_FAST = msgspec.json.Decoder()
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)

@@ -101,8 +101,16 @@ async def _execute(server: str, statement: str) -> None:
     from sqlalchemy.ext.asyncio import create_async_engine
 
     engine = create_async_engine(sa.make_url(server).set(drivername="postgresql+asyncpg"), isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.execute(sa.text(statement))
+    async with asyncio.timeout(120):
+        while True:
+            try:
+                async with engine.connect() as connection:
+                    await connection.execute(sa.text(statement))
+                break
+            except (sa.exc.DBAPIError, OSError) as error:  # a test before this one may have crashed the server
+                if not any(words in str(error) for words in ("recovery mode", "starting up", "shutting down")):
+                    raise
+                await asyncio.sleep(0.5)
     await engine.dispose()
 
 

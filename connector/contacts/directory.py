@@ -7,14 +7,14 @@ is picked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from connector.contacts.evidence import Evidence
-from connector.database.rows import insert_new, run_many
+from connector.database.rows import ByKeys, insert_new, run_many
 from connector.database.tables import identities
 from connector.events import Identifier, IdentifierKind, Key
 
@@ -90,7 +90,7 @@ class _Page:
         for workspace_id in {statement.workspace_id for statement in statements}:
             sources = {s.evidence.source.key for s in statements if s.workspace_id == workspace_id}
             for row in _known(connection, workspace_id, sources):
-                self._rows.setdefault((workspace_id, row["source_key"]), []).append(dict(row))
+                self._rows.setdefault((workspace_id, row["source_key"]), []).append(row)
 
     def keep(self, statement: Statement, now: int) -> bool:
         """Whether the directory now says something that it did not say before."""
@@ -157,7 +157,7 @@ def _changes(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _live(row: RowMapping | dict[str, Any]) -> bool:
+def _live(row: Mapping[str, Any]) -> bool:
     return row["gone_at"] is None
 
 
@@ -179,13 +179,16 @@ def _row(statement: Statement, now: int) -> dict[str, Any]:
     }
 
 
-def _known(connection: Connection, workspace_id: int, sources: Iterable[Key]) -> Sequence[RowMapping]:
-    return connection.execute(_KNOWN, {"workspace": workspace_id, "sources": list(sources)}).mappings().all()
+def _known(connection: Connection, workspace_id: int, sources: Iterable[Key]) -> list[dict[str, Any]]:
+    rows = _KNOWN.rows(connection, sorted(sources), workspace=workspace_id)
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
 
 
-_KNOWN = select(identities).where(
-    identities.c.workspace_id == bindparam("workspace"),
-    identities.c.source_key.in_(bindparam("sources", expanding=True, type_=identities.c.source_key.type)),
+_COLUMNS = tuple(column.name for column in identities.c)
+_KNOWN = ByKeys(
+    lambda among: select(identities).where(
+        identities.c.workspace_id == bindparam("workspace"), among(identities.c.source_key)
+    )
 )
 
 
@@ -250,15 +253,15 @@ def _follow(
     return None
 
 
-def _nearest_to_a_person(row: RowMapping) -> tuple[int, Key]:
+def _nearest_to_a_person(row: Mapping[str, Any]) -> tuple[int, Key]:
     """A customer before a charge: the same on every database, in whatever order the statements came."""
     return list(IdentifierKind).index(IdentifierKind(row["target_kind"])), row["target_key"]
 
 
-def _weightiest(rows: Sequence[RowMapping]) -> tuple[Identifier, ...]:
+def _weightiest(rows: Sequence[Mapping[str, Any]]) -> tuple[Identifier, ...]:
     firm = [row for row in rows if row["firm"]]
     return tuple(map(_target, firm or rows))
 
 
-def _target(row: RowMapping) -> Identifier:
+def _target(row: Mapping[str, Any]) -> Identifier:
     return Identifier(IdentifierKind(row["target_kind"]), row["target_value"])

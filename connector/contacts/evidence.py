@@ -10,8 +10,9 @@ Where the ids stand in each API version: https://docs.stripe.com/api and, for ol
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from connector.events import DISPLAY_LENGTH, Identifier, IdentifierKind, SourceEvent, Trust
 
@@ -28,10 +29,10 @@ PAYMENTS = 10
 """Of one invoice that are looked at."""
 
 _REFERENCES = {**STRIPE_OBJECTS, "latest_charge": IdentifierKind.STRIPE_CHARGE}
+_TO_OTHERS = tuple((name, kind) for name, kind in _REFERENCES.items() if name != "customer")
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """`source` leads to `target`; `firm` statements replace older ones of their kind, passing ones never do."""
 
     source: Identifier
@@ -109,9 +110,10 @@ def _mentioned(thing: Mapping[str, Any]) -> Iterator[Identifier]:
         _mapping(_mapping(thing.get("parent")).get("subscription_details")),
         *_payments(thing),
     )
-    for place in places:
-        for name, kind in _REFERENCES.items():
-            if name != "customer" and (identifier := _identifier(kind, _id_of(place.get(name)))):
+    for place in filter(None, places):
+        for name, kind in _TO_OTHERS:
+            value = place.get(name)
+            if value is not None and (identifier := _identifier(kind, _id_of(value))):
                 yield identifier
 
 
@@ -190,13 +192,14 @@ def _identifier(kind: IdentifierKind, value: object) -> Identifier | None:
         value = str(value)
     if not isinstance(value, str) or not 0 < len(value) <= DISPLAY_LENGTH or "\x00" in value:
         return None
-    return Identifier(kind, value.encode("utf-8", "replace").decode())
+    return Identifier(kind, value if value.isascii() else value.encode("utf-8", "replace").decode())
 
 
 def _id_of(value: object) -> object:
     """An id, or the id of the expanded object that stands in its place."""
-    return value.get("id") if isinstance(value, Mapping) else value
+    return value.get("id") if isinstance(value, dict) else value
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    """`value` if it is an object: as JSON is read, a `dict`, which is cheaper to ask for than a Mapping."""
+    return value if isinstance(value, dict) else {}

@@ -15,8 +15,10 @@ def wall() -> int:
 
 def _steady_ms() -> int:
     """Milliseconds since some start; also counts while a machine sleeps where the system can tell (Linux)."""
-    source = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime_ns(source) // 1_000_000
+    return time.clock_gettime_ns(_STEADY) // 1_000_000
+
+
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock:

@@ -52,6 +52,8 @@ TOKENS_KEPT: Final = 10_000
 
 _HOSTS: Mapping[str, str] = {"eu": "https://api.eu.intercom.io", "au": "https://api.au.intercom.io"}
 _KEPT: Final = tuple(istr(name) for name in (*RATE_HEADERS, "x-request-id", "link"))
+_quoted: Final[Callable[[str], str]] = json.encoder.encode_basestring
+"""Text as JSON has it, with all that is beyond ASCII as it is: what an encoder itself uses, without making one."""
 _encoded: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -87,10 +89,9 @@ def event_body_around(name: str, created_at: int, identifier: Identifier, metada
     """The same with metadata that is a compact JSON object already."""
     if not identifier.kind.addresses:
         raise ValueError(f"Intercom takes no {identifier.kind}")
-    event = {"event_name": name, "created_at": created_at, identifier.kind.value: identifier.value}
-    text = _encoded(event)
-    if metadata_json != "{}":
-        text = f'{text[:-1]},"metadata":{metadata_json}}}'
+    who = f'"{identifier.kind}":{_quoted(identifier.value)}'
+    more = "" if metadata_json == "{}" else f',"metadata":{metadata_json}'
+    text = f'{{"event_name":{_quoted(name)},"created_at":{created_at},{who}{more}}}'
     return text.encode("utf-8", "replace")
 
 

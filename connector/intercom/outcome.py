@@ -16,8 +16,10 @@ It leaves what to do about an outcome to `outbox.retry`. Nothing here raises, wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
+
+import msgspec
 
 from connector.intercom.rate_headers import refused_until
 from connector.strict_json import NotJson, parse_object
@@ -29,8 +31,7 @@ Fault: TypeAlias = Literal["connect", "dns", "tls", "timeout_before_send", "no_a
 """Why there is no status: the first four before the request was sent, the last two after it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What came back from one call.
 
     `status` is None exactly where `fault` is not; `headers` have lower-case keys and are only those that somebody
@@ -38,7 +39,7 @@ class Answer:
     """
 
     status: int | None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
     fault: Fault | None = None
     duration_ms: int = 0
@@ -152,12 +153,15 @@ Outcome: TypeAlias = (
 )
 
 
+_DELIVERED = Delivered()
+
+
 def read(answer: Answer, *, now_ms: int) -> Outcome:
     """What `answer` to a submitted event means. `now_ms` is when it came, in Unix milliseconds."""
     if answer.status is None:
         return _unreachable(answer)
     if answer.status == 202:
-        return Delivered()
+        return _DELIVERED
     said = _said(answer.body)
     if answer.status == 429:
         until = refused_until(answer.headers, now_ms=now_ms)

@@ -38,6 +38,9 @@ def _read_key(key: str) -> tuple[str, str | None]:
 _TEXT, _NUMBER = MetadataType.TEXT.value, MetadataType.NUMBER.value
 
 
+_PLAIN: Mapping[type, str] = {str: _TEXT, int: _NUMBER, float: _NUMBER}
+
+
 def _shape(value: MetadataValue) -> str:
     if isinstance(value, str):
         return _TEXT
@@ -58,7 +61,7 @@ def fits(metadata: Mapping[str, MetadataValue], frozen: Mapping[str, str]) -> bo
     """Whether every key is known and has its type: what is true of nearly everything, and quick to see."""
     for key, value in metadata.items():
         name, kind = _read_key(key)
-        if frozen.get(name) != (kind or _shape(value)):
+        if frozen.get(name) != (kind or _PLAIN.get(type(value)) or _shape(value)):
             return False
     return True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from connector.events import Identifier
 from connector.intercom.outcome import Answer, Outcome
@@ -10,8 +10,7 @@ from connector.outbox.claim import Claimed
 from connector.outbox.retry import Step
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(msgspec.Struct, frozen=True):
     """One try and the step after it. `identifier` is the one to use from now on, where a look-up found a better one."""
 
     claimed: Claimed

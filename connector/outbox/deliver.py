@@ -39,17 +39,10 @@ class Courier:
             return self._untried(claimed, workspace, started)
         body = event_body_around(delivery.name, delivery.created_at, delivery.identifier, delivery.metadata_json)
         answer = await self.intercom.submit_event(workspace.region, workspace.token, body)
-        outcome = outcomes.read(answer, now_ms=self.now())
-        step = decide(outcome, claimed.history, now_ms=self.now(), random=self.dice)
-        done = Completion(
-            claimed,
-            answer,
-            outcome,
-            step,
-            started,
-            self.now(),
-            mode_seen_at=workspace.updated_at,
-        )
+        now = self.now()
+        outcome = outcomes.read(answer, now_ms=now)
+        step = decide(outcome, claimed.history, now_ms=now, random=self.dice)
+        done = Completion(claimed, answer, outcome, step, started, now, mode_seen_at=workspace.updated_at)
         if not isinstance(step, LookUp):
             return done
         finder = Finder(self.intercom, self.creator, self.now, self.dice)

@@ -23,6 +23,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -93,7 +94,7 @@ class Delivery(msgspec.Struct, frozen=True):
     @property
     def metadata(self) -> Mapping[str, MetadataValue]:
         """In the order of sending."""
-        found: Mapping[str, MetadataValue] = json.loads(self.metadata_json)
+        found: Mapping[str, MetadataValue] = msgspec.json.decode(self.metadata_json)
         return found
 
     @property
@@ -112,6 +113,7 @@ def once_key(event: IntercomEvent) -> Key | None:
     return None if event.once is None else digest(event.mapping_id, event.once)
 
 
+@lru_cache(maxsize=4096)
 def name_key(name: str) -> Key:
     """Equal for names that Intercom takes for one: it ignores case and writes `-` for `.` and `$`."""
     return digest(name.casefold().replace(".", "-").replace("$", "-"))
@@ -139,7 +141,7 @@ def as_row(
         "identifier_kind": None,
         "identifier_value": None,
         "metadata": compact(event.metadata),
-        "notes": compact(event.notes),
+        "notes": compact(event.notes) if event.notes else "[]",
         "state": State.WAITING.value,
         "reason": None,
         "mapped_at": now,

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, select
 from connector import names
 from connector.contacts import directory
 from connector.contacts.directory import Resolved, Statement, Unresolved
-from connector.database.rows import ANY_KEY, insert_new
+from connector.database.rows import ANY_KEY, ByKeys, insert_new
 from connector.database.tables import deliveries
 from connector.events import Identifier, IntercomEvent, Key, Priority, ReceivedState
 from connector.inbox.store import ReceivedEvent, settle, still_to_map
@@ -118,15 +118,16 @@ def _insertable(connection: Connection, new: Sequence[_New]) -> list[_New]:
 
 def _there(connection: Connection, workspace_id: int, group: Sequence[_New]) -> set[Key]:
     here = {"workspace": workspace_id}
-    ids = connection.scalars(_IDS, here | {"keys": [each.row["id"] for each in group]})
+    ids = _IDS.rows(connection, [each.row["id"] for each in group], **here)
     keys = [each.row["once_key"] for each in group if each.row["once_key"]]
-    return {*ids, *(connection.scalars(_ONCE_KEYS, here | {"keys": keys}) if keys else ())}
+    return {key for (key,) in [*ids, *_ONCE_KEYS.rows(connection, keys, **here)]}
 
 
-_KEYS = bindparam("keys", expanding=True, type_=deliveries.c.id.type)
 _HERE = deliveries.c.workspace_id == bindparam("workspace")
-_IDS = select(deliveries.c.id).where(_HERE, deliveries.c.id.in_(_KEYS))
-_ONCE_KEYS = select(deliveries.c.once_key).where(_HERE, deliveries.c.once_key.in_(_KEYS), deliveries.c.generation == 0)
+_IDS = ByKeys(lambda among: select(deliveries.c.id).where(_HERE, among(deliveries.c.id)))
+_ONCE_KEYS = ByKeys(
+    lambda among: select(deliveries.c.once_key).where(_HERE, among(deliveries.c.once_key), deliveries.c.generation == 0)
+)
 
 
 def _address(connection: Connection, new: Sequence[_New]) -> dict[queue.Id, tuple[Identifier, ...]]:
@@ -199,12 +200,14 @@ def _set_second(row: dict[str, Any], second: int | None) -> None:
 
 def _insert(connection: Connection, new: Sequence[_New]) -> list[_New]:
     """Insert them; those that are there now. Between processes the unique keys decide; who loses needs no second."""
-    insert_new(connection, deliveries, [each.row for each in sorted(new, key=lambda each: each.id)], key=ANY_KEY)
+    rows = [each.row for each in sorted(new, key=lambda each: each.id)]
+    if insert_new(connection, deliveries, rows, key=ANY_KEY) == len(rows):
+        return list(new)
     inserted: list[_New] = []
     for workspace_id in sorted({each.received.workspace_id for each in new}):
         group = [each for each in new if each.received.workspace_id == workspace_id]
         ids = {each.row["id"] for each in group}
-        there = set(connection.scalars(_IDS, {"workspace": workspace_id, "keys": ids}))
+        there = {key for (key,) in _IDS.rows(connection, sorted(ids), workspace=workspace_id)}
         inserted += [each for each in group if each.row["id"] in there]
         if lost := ids - there:
             seconds.release(connection, workspace_id, lost)

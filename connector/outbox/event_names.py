@@ -73,13 +73,17 @@ def stopped(connection: Connection, names: Iterable[Name]) -> dict[Name, str]:
     """Those of `names` that are not to be sent, and why: one look at the few that are stopped at all."""
     wanted = set(names)
     workspaces = {EVERY_WORKSPACE, *(workspace_id for workspace_id, _ in wanted)}
-    query = select(event_names.c.workspace_id, event_names.c.key, event_names.c.stopped_reason).where(
-        event_names.c.workspace_id.in_(sorted(workspaces)), event_names.c.stopped_reason.is_not(None)
-    )
-    reasons = {(row.workspace_id, row.key): row.stopped_reason for row in connection.execute(query)}
+    rows = connection.execute(_ALL_STOPPED, {"workspaces": sorted(workspaces)})
+    reasons = {(row.workspace_id, row.key): row.stopped_reason for row in rows}
     everywhere = {key: reason for (workspace_id, key), reason in reasons.items() if workspace_id == EVERY_WORKSPACE}
     found = {each: everywhere.get(each[1]) or reasons.get(each) for each in wanted} if reasons else {}
     return {each: reason for each, reason in found.items() if reason is not None}
+
+
+_ALL_STOPPED = select(event_names.c.workspace_id, event_names.c.key, event_names.c.stopped_reason).where(
+    event_names.c.workspace_id.in_(bindparam("workspaces", expanding=True, type_=event_names.c.workspace_id.type)),
+    event_names.c.stopped_reason.is_not(None),
+)
 
 
 def known(connection: Connection, workspace_id: int, keys: Collection[Key]) -> dict[Key, EventName]:

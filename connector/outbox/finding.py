@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from msgspec import structs
+
 from connector.contacts.creating import Creation, Creator, Later, Made, NotMade, StaysArchived
 from connector.contacts.rules import ContactRules, SeveralContacts, rules, the_one
 from connector.events import Identifier, IdentifierKind
@@ -88,8 +90,8 @@ class Finder:
         """`done`, which asked for a look-up, with what that led to."""
         found = await self.intercom.find_contacts(workspace.region, token, identifier)
         if not isinstance(found, Found):
-            return self._not_told(replace(done, looked_up=found, finished_at=self.now()), found)
-        done = replace(done, looked_up=found.answer, finished_at=self.now())
+            return self._not_told(structs.replace(done, looked_up=found, finished_at=self.now()), found)
+        done = structs.replace(done, looked_up=found.answer, finished_at=self.now())
         chosen, ways = rules(workspace.settings), await self._ways(done, workspace)
         match whom(found.contacts, identifier, ways, done.outcome, chosen.several_contacts):
             case By(better):
@@ -116,16 +118,16 @@ class Finder:
         if known is not None and known != sent_by.value:
             return self._resend(done, Identifier(IdentifierKind.ID, known))
         if done.claimed.lease_until - self.now() < LEFT_TO_START_MS:
-            return replace(done, step=Again(self.now()), finished_at=self.now(), trouble=done.outcome)
+            return structs.replace(done, step=Again(self.now()), finished_at=self.now(), trouble=done.outcome)
         creation = await creator.create(workspace, token, ways, chosen, not_id=sent_by.value)
-        return self._created(replace(done, further=creation.calls, finished_at=self.now()), creation)
+        return self._created(structs.replace(done, further=creation.calls, finished_at=self.now()), creation)
 
     def _created(self, done: Completion, creation: Creation) -> Completion:
         match creation:
             case Made(contact_id):
                 return self._resend(done, Identifier(IdentifierKind.ID, contact_id))
             case Later():
-                return replace(done, step=Again(self.now() + MOMENT_MS), trouble=done.outcome)
+                return structs.replace(done, step=Again(self.now() + MOMENT_MS), trouble=done.outcome)
             case StaysArchived():
                 return _parked(self._go_on(done, done.outcome), "contact_archived")
             case NotMade((*_, last)):
@@ -139,26 +141,26 @@ class Finder:
         if lacks_permission or isinstance(trouble, outcomes.Refused | outcomes.SeveralContacts | ContactNotFound):
             words = f"the contact could not be created: {trouble.words or trouble.name}"
             outcome = replace(done.outcome, words=words[: outcomes.WORDS_LENGTH])
-            return self._go_on(replace(done, outcome=outcome), outcome)
-        return self._go_on(replace(done, trouble=trouble), trouble)
+            return self._go_on(structs.replace(done, outcome=outcome), outcome)
+        return self._go_on(structs.replace(done, trouble=trouble), trouble)
 
     def _not_told(self, done: Completion, answer: Answer) -> Completion:
         """The look-up could not be made: it is then made again."""
         outcome = outcomes.read(answer, now_ms=self.now())
         trouble = None if isinstance(outcome, ContactNotFound) else outcome
-        return self._go_on(replace(done, trouble=trouble), trouble or done.outcome)
+        return self._go_on(structs.replace(done, trouble=trouble), trouble or done.outcome)
 
     def _resend(self, done: Completion, identifier: Identifier) -> Completion:
-        return replace(done, step=Again(self.now()), identifier=identifier)
+        return structs.replace(done, step=Again(self.now()), identifier=identifier)
 
     def _go_on(self, done: Completion, outcome: Outcome) -> Completion:
         """Decide about `outcome` with the look-up counted."""
-        asked = replace(done.claimed.history, lookups=done.claimed.history.lookups + 1)
-        return replace(done, step=decide(outcome, asked, now_ms=self.now(), random=self.dice))
+        asked = structs.replace(done.claimed.history, lookups=done.claimed.history.lookups + 1)
+        return structs.replace(done, step=decide(outcome, asked, now_ms=self.now(), random=self.dice))
 
 
 def _parked(done: Completion, reason: str) -> Completion:
-    return replace(done, step=replace(done.step, reason=reason)) if isinstance(done.step, Park) else done
+    return structs.replace(done, step=replace(done.step, reason=reason)) if isinstance(done.step, Park) else done
 
 
 def _ambiguous(done: Completion, contacts: Sequence[Contact]) -> Completion:
@@ -169,4 +171,4 @@ def _ambiguous(done: Completion, contacts: Sequence[Contact]) -> Completion:
     )
     words = f"{done.outcome.words} – {remedy}" if done.outcome.words else remedy
     outcome = replace(done.outcome, words=words[: outcomes.WORDS_LENGTH])
-    return replace(done, step=Dead("ambiguous_contact"), outcome=outcome)
+    return structs.replace(done, step=Dead("ambiguous_contact"), outcome=outcome)

@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Integer, RowMapping, ScalarSelect, bindparam, case, or_, select, update
 
-from connector.database.rows import insert_new
+from connector.database.rows import insert_new, run_many
 from connector.database.tables import lanes, queue, workspaces
 from connector.events import Key, Priority
 from connector.intercom.pace import Budget
 from connector.outbox.breaker import Breaker
 from connector.workspaces.store import Mode
 
-SERVED = (Mode.LIVE.value, Mode.TRYING.value)
+SERVED = (Mode.LIVE, Mode.TRYING)
 """The modes of a workspace in which its lane is served."""
 HELD_MS = 10_000
 """How long a process keeps a lane without a sign of life; its leases last longer."""
@@ -35,9 +35,11 @@ class Lane:
 
 def ring(connection: Connection, dues: Mapping[int, int]) -> None:
     """There is work for these workspaces, due at these times: an earlier one counts."""
-    for workspace_id, due in sorted(dues.items()):
-        insert_new(connection, lanes, [{"workspace_id": workspace_id, "next_due": None, "last_served_at": 0}])
-        connection.execute(_RING, {"the_workspace": workspace_id, "due": due})
+    earliest = sorted(dues.items())
+    insert_new(
+        connection, lanes, [{"workspace_id": each, "next_due": None, "last_served_at": 0} for each, _ in earliest]
+    )
+    run_many(connection, _RING, [{"the_workspace": workspace_id, "due": due} for workspace_id, due in earliest])
 
 
 def due(connection: Connection, *, holder: Key, now: int, limit: int) -> list[Lane]:

@@ -28,7 +28,7 @@ from connector.outbox.translation import RulesOf, Translation, translation
 from connector.telemetry.facts import EventMapped, StageFailed, Tell
 from connector.workspaces.directory import Directory
 
-BATCH = 100
+BATCH = 250
 AT_ONCE = 8
 """Events translated before others on the event loop get a turn."""
 ALONE_AFTER, TRIES = 2, 4

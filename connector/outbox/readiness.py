@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from connector.database.tables import workspaces
 from connector.events import Identifier, IdentifierKind
@@ -29,11 +29,14 @@ class Standing:
 
 def standings(connection: Connection, workspace_ids: Iterable[int]) -> dict[int, Standing]:
     """How these workspaces stand now; one that is not there is left out."""
-    columns = workspaces.c
-    query = select(columns.id, columns.mode, columns.mode_before, columns.settings).where(
-        columns.id.in_(sorted(set(workspace_ids)))
-    )
-    return {row["id"]: _standing(row) for row in connection.execute(query).mappings()}
+    ids = sorted(set(workspace_ids))
+    found = connection.execute(_STANDINGS, {"ids": ids}).mappings() if ids else ()
+    return {row["id"]: _standing(row) for row in found}
+
+
+_STANDINGS = select(workspaces.c.id, workspaces.c.mode, workspaces.c.mode_before, workspaces.c.settings).where(
+    workspaces.c.id.in_(bindparam("ids", expanding=True, type_=workspaces.c.id.type))
+)
 
 
 def _standing(row: RowMapping) -> Standing:

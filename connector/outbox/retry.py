@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+import msgspec
+
 from connector.intercom.outcome import (
     ContactNotFound,
     Delivered,
@@ -36,8 +38,7 @@ SPREAD_MS = 1_000
 """Jitter after a rate limit, so that all who were refused together do not come back together."""
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(msgspec.Struct, frozen=True):
     """What happened to a delivery before the outcome at hand. One that its contact's appearance woke begins anew."""
 
     attempts: int = 0
@@ -126,11 +127,14 @@ class StopName:
 Step: TypeAlias = Done | Again | HoldLane | LookUp | Park | Dead | StopWorkspace | StopName
 
 
+_DONE = Done()
+
+
 def decide(outcome: Outcome, history: History, *, now_ms: int, random: Callable[[], float]) -> Step:
     """The step after `outcome`. `random` gives numbers in [0, 1); times are Unix milliseconds."""
     match outcome:
         case Delivered():
-            return Done()
+            return _DONE
         case RateLimited():
             return HoldLane(outcome.until_ms + int(random() * SPREAD_MS))
         case Unauthorized():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Connection, bindparam, select
 
-from connector.database.rows import insert_new
+from connector.database.rows import ByKeys, insert_new
 from connector.database.tables import seconds
 from connector.events import Key
 
@@ -41,8 +41,9 @@ def reserve(connection: Connection, wishes: Sequence[Wish]) -> dict[Key, int | N
     while open_wishes:
         chosen = _choose(connection, open_wishes)
         given.update({wish.delivery_id: None for wish in open_wishes if wish.delivery_id not in chosen})
-        insert_new(connection, seconds, sorted(_rows(open_wishes, chosen), key=_order))
-        won = _won(connection, open_wishes, chosen)
+        rows = sorted(_rows(open_wishes, chosen), key=_order)
+        all_won = insert_new(connection, seconds, rows) == len(rows)
+        won = set(chosen) if all_won else _won(connection, open_wishes, chosen)
         given.update({wish.delivery_id: chosen[wish.delivery_id] for wish in open_wishes if wish.delivery_id in won})
         open_wishes = [wish for wish in open_wishes if wish.delivery_id in chosen and wish.delivery_id not in won]
         for wish in open_wishes:
@@ -67,8 +68,8 @@ def identifiers(connection: Connection, workspace_id: int, delivery_id: Key) -> 
 
 def _held(connection: Connection, wishes: Sequence[Wish]) -> Iterator[tuple[Key, int]]:
     for workspace_id, group in _by_workspace(wishes):
-        found = connection.execute(_HELD, {"workspace": workspace_id, "ids": [wish.delivery_id for wish in group]})
-        yield from ((row.delivery_id, row.second) for row in found)
+        found = _HELD.rows(connection, [wish.delivery_id for wish in group], workspace=workspace_id)
+        yield from ((delivery_id, second) for delivery_id, second in found)
 
 
 def _choose(connection: Connection, wishes: Sequence[Wish]) -> dict[Key, int]:
@@ -94,31 +95,34 @@ def _candidates(wish: Wish) -> Iterator[int]:
 
 
 def _taken(connection: Connection, workspace_id: int, wishes: Sequence[Wish]) -> set[tuple[Key, Key, int]]:
-    """What stands in the way of some wishes of one workspace, read once."""
-    found = connection.execute(
-        _TAKEN,
-        {
-            "workspace": workspace_id,
-            "identifiers": list({identifier for wish in wishes for identifier in wish.identifiers}),
-            "names": list({wish.name for wish in wishes}),
-            "first": min(wish.second for wish in wishes) - EARLIER_S,
-            "last": max(max(wish.second, wish.latest) for wish in wishes),
-        },
-    )
-    return {(row.identifier, row.name, row.second) for row in found}
+    """What stands in the way of some wishes of one workspace, read once for each name."""
+    by_name: dict[Key, list[Wish]] = {}
+    for wish in wishes:
+        by_name.setdefault(wish.name, []).append(wish)
+    return {
+        (identifier, name, second)
+        for name, group in sorted(by_name.items())
+        for identifier, second in _TAKEN.rows(
+            connection,
+            sorted({identifier for wish in group for identifier in wish.identifiers}),
+            workspace=workspace_id,
+            the_name=name,
+            first=min(wish.second for wish in group) - EARLIER_S,
+            last=max(max(wish.second, wish.latest) for wish in group),
+        )
+    }
 
 
 # Built once: they run for every batch, and building a statement costs more than running it.
 _HERE = seconds.c.workspace_id == bindparam("workspace")
-_KEY = seconds.c.identifier.type
-_HELD = select(seconds.c.delivery_id, seconds.c.second).where(
-    _HERE, seconds.c.delivery_id.in_(bindparam("ids", expanding=True, type_=_KEY))
-)
-_TAKEN = select(seconds.c.identifier, seconds.c.name, seconds.c.second).where(
-    _HERE,
-    seconds.c.identifier.in_(bindparam("identifiers", expanding=True, type_=_KEY)),
-    seconds.c.name.in_(bindparam("names", expanding=True, type_=_KEY)),
-    seconds.c.second.between(bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger)),
+_HELD = ByKeys(lambda among: select(seconds.c.delivery_id, seconds.c.second).where(_HERE, among(seconds.c.delivery_id)))
+_TAKEN = ByKeys(
+    lambda among: select(seconds.c.identifier, seconds.c.second).where(
+        _HERE,
+        among(seconds.c.identifier),
+        seconds.c.name == bindparam("the_name"),
+        seconds.c.second.between(bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger)),
+    )
 )
 
 

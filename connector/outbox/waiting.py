@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from connector.contacts import directory
 from connector.contacts.directory import Resolution, Resolved, Unresolved
-from connector.database.rows import run_many
+from connector.database.rows import ByKeys, parts, run_many
 from connector.database.tables import deliveries, received_events, wanted
 from connector.events import Identifier, Key
 from connector.outbox import queue, readiness, seconds
@@ -106,27 +106,33 @@ def _wanting(
     connection: Connection, workspace_id: int, keys: Collection[Key], state: State
 ) -> Iterator[Sequence[Delivery]]:
     """Deliveries in `state` that want one of `keys`, however many; nobody else changes them meanwhile."""
-    last = b""
-    while page := _page(connection, workspace_id, keys, after=last):
-        last = page[-1]
-        here = (deliveries.c.workspace_id == workspace_id, deliveries.c.id.in_(page))
-        query = select(deliveries).where(*here, deliveries.c.state == state.value).order_by(deliveries.c.id)
-        yield [from_row(row) for row in connection.execute(query.with_for_update()).mappings()]
+    for some in parts(sorted(keys)):
+        last = b""
+        while page := _page(connection, workspace_id, some, after=last):
+            last = page[-1]
+            here = (deliveries.c.workspace_id == workspace_id, deliveries.c.id.in_(page))
+            query = select(deliveries).where(*here, deliveries.c.state == state.value).order_by(deliveries.c.id)
+            yield [from_row(row) for row in connection.execute(query.with_for_update()).mappings()]
 
 
-def _page(connection: Connection, workspace_id: int, keys: Collection[Key], *, after: Key) -> Sequence[Key]:
-    query = (
+def _page(connection: Connection, workspace_id: int, keys: Sequence[Key], *, after: Key) -> Sequence[Key]:
+    """Of deliveries that want one of `keys`, no more than `NAMED_AT_ONCE`."""
+    return [key for (key,) in _WANTING.rows(connection, keys, workspace=workspace_id, after=after)]
+
+
+_WANTING = ByKeys(
+    lambda among: (
         select(wanted.c.delivery_id)
         .where(
-            wanted.c.workspace_id == workspace_id,
-            wanted.c.identifier.in_(sorted(keys)),
-            wanted.c.delivery_id > after,
+            wanted.c.workspace_id == bindparam("workspace"),
+            among(wanted.c.identifier),
+            wanted.c.delivery_id > bindparam("after", type_=wanted.c.delivery_id.type),
         )
         .distinct()
         .order_by(wanted.c.delivery_id)
         .limit(AT_ONCE)
     )
-    return connection.scalars(query).all()
+)
 
 
 def _address(connection: Connection, waiting: Sequence[Delivery], standing: Standing | None, now: int) -> None:

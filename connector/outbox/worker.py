@@ -85,6 +85,7 @@ class Worker:
         self._stopping = False
         self.turned_at = time.monotonic()
         """When the loop last came round, by the monotonic clock."""
+        self._low = 0
 
     @property
     def in_flight(self) -> int:
@@ -146,7 +147,7 @@ class Worker:
 
     def _room(self) -> int:
         """How many more to claim. What was sent since the last turn will be sent in the next one too."""
-        ahead = min(AHEAD, 2 * len(self._done))
+        ahead = min(AHEAD, 4 * len(self._done))
         return max(0, self.concurrency + ahead - self._hand.held.total())
 
     def _write_and_claim(
@@ -176,6 +177,7 @@ class Worker:
             return
         self._hand.add(claimed)
         self._wake(len(claimed))
+        self._low = self._hand.ready // 2
 
     def _is_due(self, at: int | None) -> bool:
         return at is not None and at <= self.database.clock.now()
@@ -240,7 +242,7 @@ class Worker:
     def _ready_workspace(self, claimed: Claimed) -> Workspace | None:
         """The workspace, if this process still holds the delivery, and may send for it as far as it has heard."""
         workspace = self.directory.workspace(claimed.delivery.workspace_id)
-        if workspace is None or workspace.mode.value not in lanes.SERVED:
+        if workspace is None or workspace.mode not in lanes.SERVED:
             return None
         return workspace if self.pulse is None or self.pulse.beats_since(claimed.lease_until - queue.LEASE_MS) else None
 
@@ -251,10 +253,13 @@ class Worker:
         self._done.append(done)
 
     def _after_a_call(self) -> None:
-        """Ring for the next turn: at once when the hand is nearly empty, else when some outcomes have come together."""
+        """Ring for the next turn: at once when half the hand is gone, else when some outcomes have come together.
+
+        The other half is sent meanwhile. A ring for every call made turns of fifty, at a third more work for each.
+        """
         if self._hand.ready:
             self._wake(1)
-        if self._hand.ready < self.concurrency or len(self._done) >= BATCH:
+        if self._hand.ready <= self._low or len(self._done) >= BATCH:
             self.bell.ring()
         elif len(self._done) == 1:
             asyncio.get_running_loop().call_later(GATHER_S, self.bell.ring)

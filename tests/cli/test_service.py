@@ -55,7 +55,8 @@ class Process:
 
 def _documents(stream: IO[str]) -> Iterator[dict[str, Any]]:
     for line in stream:
-        yield json.loads(line)
+        if line.startswith("{"):  # the console's first password is said to a person, beside the log
+            yield json.loads(line)
 
 
 def _without_ours() -> dict[str, str]:

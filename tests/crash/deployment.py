@@ -22,6 +22,7 @@ from sqlalchemy import Connection, func, make_url, select, update
 from connector.database.engine import open_database
 from connector.database.migrate import migrate
 from connector.database.tables import deliveries, lanes, queue, received_events
+from connector.errors import DatabaseError
 from connector.settings import Settings
 from connector.workspaces import endpoints, store
 from connector.workspaces.endpoints import Endpoint, NewEndpoint
@@ -145,10 +146,18 @@ class Deployment:
         """What all sides say, once nothing is on its way any more, or after too long a time."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while await self.asks(_on_its_way):
+                while await self._is_away() or await self.asks(_on_its_way):
                     self._nobody_ended()
                     await asyncio.sleep(0.1)
         return await self.books()
+
+    async def _is_away(self) -> bool:
+        """Whether the database does not answer just now: a server that was crashed is still recovering."""
+        try:
+            await self.asks(lambda connection: None)
+        except DatabaseError:
+            return True
+        return False
 
     async def asks(self, query: Callable[[Connection], T]) -> T:
         """Something of the database, without the command line: a command takes a processor, which others need."""

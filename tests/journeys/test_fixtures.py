@@ -29,7 +29,7 @@ FACTS = {
     "opened-dispute": 1,
     "paid-invoice": 1,
     "paused-subscription": 1,
-    "received-refund": 9,
+    "received-refund": 1,
     "required-invoice-payment-action": 1,
     "resumed-subscription": 1,
     "scheduled-cancellation": 1,

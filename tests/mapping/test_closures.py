@@ -51,6 +51,7 @@ def larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.builds("not_null({}, {})".format, inner, inner),
         st.builds("contains({}, {})".format, inner, inner),
         st.builds("join(', ', {})".format, inner),
+        st.builds("{}({}, &{})".format, st.sampled_from(["max_by", "min_by"]), inner, st.one_of(PATHS, inner)),
     )
 
 
@@ -65,6 +66,16 @@ def test_a_closure_gives_what_jmespath_gives(text: str, value: dict[str, Any]):
     except BadExpression:
         assume(False)
     context = Context(value, 0, lambda _identity: None, Options(), "minor")
+    assert outcome(lambda: expression.evaluate(value, context)) == outcome(lambda: jmespath.search(text, value))
+
+
+@given(
+    st.sampled_from(["max_by(data, &a)", "min_by(data, &a.b)", "max_by(data, &@)", "min_by(data, &a[0])"]),
+    st.lists(st.one_of(SCALARS, st.dictionaries(NAMES, SCALARS), JSON), max_size=6),
+)
+def test_the_largest_by_a_path_is_the_one_that_jmespath_picks(text: str, items: list[Any]):
+    context = Context({"data": items}, 0, lambda _identity: None, Options(), "minor")
+    expression, value = compile_expression(text), {"data": items}
     assert outcome(lambda: expression.evaluate(value, context)) == outcome(lambda: jmespath.search(text, value))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import statistics
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from connector.intercom.outcome import Answer, read
 from connector.outbox.retry import Again, Dead, History, Park, backoff_ms, decide, quarantined, runs_alone
@@ -41,7 +41,7 @@ def test_a_backoff_is_spread_evenly_over_all_of_its_range(attempts: int):
 def test_an_outage_of_days_is_tried_about_twice_an_hour_and_given_up_after_three(seed: int):
     draw, now, history = chance(seed), NOW, History(first_attempt_ms=NOW)
     while isinstance(step := decide(UNAVAILABLE, history, now_ms=now, random=draw), Again):
-        history, now = replace(history, attempts=history.attempts + 1), step.due_ms
+        history, now = structs.replace(history, attempts=history.attempts + 1), step.due_ms
     assert step == Dead("gave_up")
     assert 72 * HOUR <= now - NOW < 73 * HOUR
     assert 110 < history.attempts < 200

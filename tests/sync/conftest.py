@@ -62,7 +62,7 @@ def event(number: int, kind: str, thing: dict[str, Any], *, seconds_ago: int = H
         "id": f"evt_{number}",
         "object": "event",
         "type": kind,
-        "created": NOW - seconds_ago,
+        "created": int(time.time()) - seconds_ago,  # not since the suite began, which may be long ago
         "livemode": False,
         "api_version": "2026-07-29.dahlia",
         "data": {"object": thing},
