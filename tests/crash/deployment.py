@@ -147,6 +147,7 @@ class Deployment:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 while await self._is_away() or await self.asks(_on_its_way):
+                    self._nobody_ended()
                     await asyncio.sleep(0.1)
         return await self.books()
 
@@ -165,6 +166,11 @@ class Deployment:
             return await database.read(query)
         finally:
             await database.close()
+
+    def _nobody_ended(self) -> None:
+        for each in self.services:
+            status = each.process.handle.returncode
+            assert status is None, f"a service has ended with {status}: {each.process.last_words}"
 
     async def books(self) -> Books:
         """What all sides say now."""

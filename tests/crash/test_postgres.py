@@ -64,7 +64,7 @@ async def test_connections_that_are_ended_every_100_ms_and_a_crash_of_the_server
                 await sender.has(min(LOAD // 2, share))
                 await asyncio.sleep(0.1)
             await sender.has(LOAD // 2)
-            victim = await postgres.fetchval("SELECT pg_backend_pid()")
+            victim = await postgres.fetchval("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
         os.kill(victim, signal.SIGKILL)  # PostgreSQL then ends all its processes, and recovers as after a power cut
     assert all(each.process.handle.returncode is None for each in services)
     assert mistakes(sender, await deployment.settled()) == []
