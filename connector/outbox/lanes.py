@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Connection, Integer, RowMapping, ScalarSelect
 
 from connector.database.rows import insert_new, run_many
 from connector.database.tables import lanes, queue, workspaces
-from connector.events import Key, Priority
+from connector.events import QUEUED, Key, Priority
 from connector.intercom.pace import Budget
 from connector.outbox.breaker import Breaker
 from connector.workspaces.store import Mode
@@ -118,7 +118,7 @@ def _earliest_of(priority: Priority) -> ScalarSelect[int]:
     )
 
 
-_EARLIEST = select(*(_earliest_of(priority).label(priority.name) for priority in Priority))
+_EARLIEST = select(*(_earliest_of(priority).label(priority.name) for priority in QUEUED))
 _LOCKED = select(lanes).where(_OF_WORKSPACE).with_for_update()
 _RING = (
     update(lanes)
