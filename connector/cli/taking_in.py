@@ -99,6 +99,7 @@ async def taken_in(session: Session, how: How, endpoint: Endpoint, history: Hist
             runner = Runner(session.database, endpoint, asked, how.rate, show=show, check=held.check)
             async with _summarising(session, runner, held, show):
                 ended = await _to_its_end(session, runner, told, begun)
+    ended = dataclasses.replace(ended, holder_name=None)  # as it is left
     return document(ended) | await _not_counted(session, ended)
 
 

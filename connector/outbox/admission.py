@@ -115,9 +115,8 @@ def _name(connection: Connection, door: Admission, text: str) -> EventName:
 
 
 def _why_not(name: EventName) -> str | None:
-    if name.stopped_reason is None:
-        return None
-    return FULL if name.stopped_reason == FULL else STOPPED
+    reason = FULL if name.stopped_reason == FULL else STOPPED
+    return None if name.stopped_reason is None else reason
 
 
 def _placed(connection: Connection, door: Admission, name: EventName) -> EventName:

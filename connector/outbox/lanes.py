@@ -53,6 +53,12 @@ def locked(connection: Connection, workspace_id: int) -> Lane:
     return _lane(connection.execute(_LOCKED, {"the_workspace": workspace_id}).mappings().one())
 
 
+def opened(connection: Connection, workspace_id: int) -> Lane:
+    """The same of a workspace that may never have had anything to send."""
+    insert_new(connection, lanes, [{"workspace_id": workspace_id, "next_due": None, "last_served_at": 0}])
+    return locked(connection, workspace_id)
+
+
 def serve(connection: Connection, lane: Lane, *, holder: Key | None, now: int) -> None:
     """Store a lane that was just served; `holder` keeps it for a while, None lets every process have it."""
     held_until = None if holder is None else now + HELD_MS

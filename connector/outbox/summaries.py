@@ -112,7 +112,7 @@ def _user_id(who: Identifier, contact: str) -> str | None:
 
 def make(connection: Connection, group: Group, user_id: str, *, now: int) -> Summary | NotNow:
     """Take up to `MOST` of a group out of what is to be counted, into a summary of their own."""
-    lanes.locked(connection, group.workspace_id)  # whoever gives names their places waits for each other
+    lanes.opened(connection, group.workspace_id)  # whoever gives names their places waits for each other
     door = admission.may_use(connection, group.workspace_id, group.name, now=now)
     if door.reason is not None:
         for some in parts(_ids(connection, group)):

@@ -93,11 +93,11 @@ def take(
 ) -> Backfill | Taken:
     """Begin the backfill of that wish, or go on with it, as the only one; `now` by the database's clock.
 
-    Of those with summaries one runs at a time in a workspace: what is to be counted is the workspace's.
+    Of those with summaries one runs at a time in a workspace: what is to be counted is the workspace's. Who asks at
+    the same time waits for the workspace's row.
     """
-    if request.summaries:
-        connection.execute(select(workspaces.c.id).where(workspaces.c.id == request.workspace_id).with_for_update())
-    for row in connection.execute(_held(request, now).with_for_update()).mappings():
+    connection.execute(select(workspaces.c.id).where(workspaces.c.id == request.workspace_id).with_for_update())
+    for row in connection.execute(_held(request, now)).mappings():
         found = _backfill(row, None)
         rival = row["key"] == request.key or (request.summaries and found.request.summaries)
         if rival and row["holder"] != holder and not is_gone(row["holder"]):
