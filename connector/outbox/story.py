@@ -116,6 +116,8 @@ def _next(story: Story, now: int) -> Iterator[str]:
     yield f"Now: {delivery.state}{reason}. {meaning.what}"
     if delivery.state is State.DELIVERED and delivery.delivered_at is not None:
         yield f"Intercom accepted it {at(delivery.delivered_at)}."
+    if story.seen_at is not None:
+        yield f"Intercom's own webhook (event.created) told of it {at(story.seen_at)}: it is there."
     if story.in_flight:
         yield "It is being tried at this moment."
     elif story.due is not None and delivery.state not in FINAL:
