@@ -130,7 +130,8 @@ class Runner:
         self.read += len(arrivals)
         self.new += new
         counts = {"read": len(arrivals), "new": new, "skipped": portion.skipped}
-        await self.database.transact(backfills.advance, self.backfill.request, portion.cursor, **counts, now=wall())
+        cursor = {**portion.cursor, "position": round(portion.position, 4)}
+        await self.database.transact(backfills.advance, self.backfill.request, cursor, **counts, now=wall())
         self.show(Progress(portion.position, self.read, self.new))
 
     def _arrival(self, event: SourceEvent, now: int) -> Arrival:

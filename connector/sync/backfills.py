@@ -71,6 +71,11 @@ class Backfill:
     held_until: int | None = None
     """Which command takes it in, if one does; by the database's clock."""
 
+    @property
+    def position(self) -> float:
+        """How far it is, 0 … 1."""
+        return 1.0 if self.state is BackfillState.DONE else float((self.cursor or {}).get("position", 0.0))
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
