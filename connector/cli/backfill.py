@@ -215,6 +215,7 @@ def document(backfill: Backfill) -> dict[str, Any]:
         "types": list(request.types),
         "path": request.path,
         "state": backfill.state.value,
+        "position": backfill.position,
         "read": backfill.read,
         "new": backfill.new,
         "skipped": backfill.skipped,
