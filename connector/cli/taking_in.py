@@ -25,7 +25,7 @@ from connector.outbox.delivery import State
 from connector.stripe_api.answers import Refused, TryLater
 from connector.sync import backfills, hold
 from connector.sync.backfill import FileHistory, Progress, Runner, Stopped, StripeHistory, is_old, retry_at
-from connector.sync.backfills import Backfill, Request, Taken
+from connector.sync.backfills import Backfill, Taken
 from connector.sync.hold import Hold
 from connector.sync.proof import GRACE_MS
 from connector.sync.summarise import Summarised, Summariser
@@ -89,7 +89,7 @@ async def taken_in(session: Session, how: How, endpoint: Endpoint, history: Hist
         backfills.take, history.request, holder, name, now=now, is_gone=hold.is_gone, afresh=how.afresh
     )
     if isinstance(begun, Taken):
-        raise Busy(_busy(begun, history.request))
+        raise Busy(_busy(begun))
     if begun.cursor is not None:
         remark(f"going on from where it was left: {begun.read} events read, {begun.new} of them new")
     asked = dataclasses.replace(begun, request=history.request)
@@ -103,8 +103,8 @@ async def taken_in(session: Session, how: How, endpoint: Endpoint, history: Hist
     return document(ended) | await _not_counted(session, ended)
 
 
-def _busy(taken: Taken, asked: Request) -> str:
-    what = "this backfill" if taken.backfill.request.key == asked.key else "another backfill with --summaries"
+def _busy(taken: Taken) -> str:
+    what = "this backfill" if taken.same else "another backfill with --summaries"
     return (
         f"{what} is being taken in by {taken.by}: {taken.backfill.read} events read so far. Wait for it, or end it "
         "there and say this again, which goes on from where it was. "

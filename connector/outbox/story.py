@@ -105,6 +105,8 @@ def _tried(attempt: Attempt) -> Iterator[str]:
         f"Try {attempt.number}, {at(attempt.started_at)}, by {attempt.identifier_kind or 'nobody'}: {attempt.outcome} "
         f"({answer}, {attempt.duration_ms} ms{request}{marks})."
     )
+    if attempt.outcome == "counted":
+        yield "  It went there in a count of what its contact did, and not as an event: it is older than Intercom lists."
     if attempt.words:
         yield f"  Intercom's words: {attempt.words}"
 

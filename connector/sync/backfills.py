@@ -84,6 +84,8 @@ class Taken:
     by: str
     until: int
     backfill: Backfill
+    same: bool
+    """Whether that is the one that was wished for."""
 
 
 def take(
@@ -106,7 +108,7 @@ def take(
         found = _backfill(row, None)
         rival = row["key"] == request.key or (request.summaries and found.request.summaries)
         if rival and row["holder"] != holder and not is_gone(row["holder"]):
-            return Taken(row["holder_name"] or "another command", row["held_until"], found)
+            return Taken(row["holder_name"] or "another command", row["held_until"], found, row["key"] == request.key)
     begun = begin(connection, request, now=now, afresh=afresh)
     held = {"holder": holder, "holder_name": name, "held_until": now + LEASE_MS}
     connection.execute(update(backfills).where(*_here(request)).values(held))

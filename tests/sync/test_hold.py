@@ -93,7 +93,7 @@ async def test_two_wishes_go_side_by_side_but_for_those_with_counts(database_url
         assert isinstance(await take(database, counts, hold.new_holder()), Backfill)
         refused = await take(database, others, hold.new_holder())
         assert isinstance(refused, Taken)
-        assert refused.backfill.request.path == "archive"
+        assert (refused.backfill.request.path, refused.same) == ("archive", False)
 
 
 async def test_one_that_was_taken_over_ends_before_its_next_step(sqlite_url, sandbox, monkeypatch):
@@ -143,6 +143,7 @@ async def test_the_second_of_two_commands_says_who_is_at_it_and_goes_on_once_tha
         refused = await asyncio.to_thread(again)
         assert refused.returncode == 1
         assert f"process {slow.pid} on" in refused.stderr
+        assert "error: this backfill is being taken in by" in refused.stderr
         assert "say this again" in refused.stderr
         slow.send_signal(signal.SIGKILL)
         await asyncio.to_thread(slow.wait)
