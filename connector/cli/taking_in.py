@@ -16,8 +16,7 @@ from connector.cli.output import moment, progress_console, remark
 from connector.cli.session import Session
 from connector.database.clock import wall
 from connector.errors import ConnectorError
-from connector.inbox import store
-from connector.inbox.store import Arrival
+from connector.inbox.arrivals import Arrival, new_among
 from connector.intercom.client import IntercomClient, base_url, make_session
 from connector.outbox import history as deliveries_of
 from connector.outbox import summaries
@@ -64,7 +63,7 @@ async def counted(session: Session, endpoint: Endpoint, history: History) -> dic
         skipped += portion.skipped
         old += sum(is_old(each, began=session.now) for each in portion.events)
         arrivals = [Arrival(endpoint.workspace_id, endpoint.id, endpoint.stream, each, 0) for each in portion.events]
-        new += len(await session.database.read(store.new_among, arrivals)) if arrivals else 0
+        new += len(await session.database.read(new_among, arrivals)) if arrivals else 0
     return {
         "dry_run": True,
         "events": sum(by_type.values()),

@@ -106,7 +106,7 @@ def _tried(attempt: Attempt) -> Iterator[str]:
         f"({answer}, {attempt.duration_ms} ms{request}{marks})."
     )
     if attempt.outcome == "counted":
-        yield "  It went there in a count of what its contact did, and not as an event: it is older than Intercom lists."
+        yield "  It went there in a count, not as an event, for it is older than Intercom lists."
     if attempt.words:
         yield f"  Intercom's words: {attempt.words}"
 
