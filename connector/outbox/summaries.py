@@ -202,6 +202,14 @@ def ours_since(connection: Connection, summary: Summary, since: int) -> int:
     return connection.scalar(query) or 0
 
 
+def restored(connection: Connection, *, now: int) -> None:
+    """The database is that of a backup: what was to be counted then may have been since, and nobody can tell."""
+    reasons = (FOR_SUMMARY, IN_SUMMARY, NO_USER, REFUSED)
+    here = (deliveries.c.state == State.HELD.value, deliveries.c.reason.in_(reasons))
+    connection.execute(update(deliveries).where(*here).values(reason=IN_DOUBT, updated_at=now))
+    connection.execute(delete(summaries))
+
+
 def forget(connection: Connection, workspace_id: int, ids: Collection[Key], *, now: int) -> None:
     """These deliveries are a person's who is deleted: the counts that they are in are not sent."""
     for each in page(connection, workspace_id) if ids else ():

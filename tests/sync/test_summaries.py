@@ -24,6 +24,7 @@ from connector.intercom.listed_events import EventCount, event_counts
 from connector.outbox import replay, summaries
 from connector.outbox.delivery import State
 from connector.outbox.replay import NotReplayed
+from connector.outbox.restored import take_over
 from connector.people.forgetting import forget
 from connector.sandbox import Sandbox
 from connector.sandbox.settings import Scope
@@ -319,6 +320,20 @@ async def test_a_person_who_is_deleted_meanwhile_is_not_counted(sqlite_url, sand
         who = Identifier(IdentifierKind.USER_ID, "ada")
         await forget(it.database, made.workspace_id, who, actor="test")
         assert await it.database.read(summaries.page, made.workspace_id) == []
+        await it.run()
+        assert await it.counts() == {}
+
+
+async def test_in_a_restored_database_what_was_to_be_counted_is_in_doubt(database_url, sandbox, archive):
+    write(archive, order(1), order(2, event="Product Viewed"))
+    async with in_step(database_url, sandbox, reconcile_seconds=0) as running:
+        it = await counting(running, archive)
+        await it.map()
+        (first, *_) = await it.database.read(summaries.groups, it.endpoint.workspace_id)
+        await it.database.transact(summaries.make, first, "ada", now=wall())
+        await it.database.transact(take_over, now=wall(), pause=False, reason="test")
+        assert await it.database.read(summaries.page, it.endpoint.workspace_id) == []
+        assert set(await it.states()) == {("held", "summary_in_doubt")}
         await it.run()
         assert await it.counts() == {}
 
