@@ -19,7 +19,7 @@ from connector.errors import ConnectorError
 from connector.inbox.arrivals import Arrival, new_among
 from connector.intercom.client import IntercomClient, base_url, make_session
 from connector.outbox import history as deliveries_of
-from connector.outbox import summaries
+from connector.outbox import summary
 from connector.outbox.delivery import State
 from connector.stripe_api.answers import Refused, TryLater
 from connector.sync import backfills, hold
@@ -157,7 +157,7 @@ async def _not_counted(session: Session, ended: Backfill) -> dict[str, Any]:
     if not ended.request.summaries:
         return {}
     found = await session.database.read(deliveries_of.count_by_reason, ended.request.workspace_id, [State.HELD])
-    reasons = (summaries.NO_USER, summaries.REFUSED, summaries.IN_DOUBT)
+    reasons = (summary.NO_USER, summary.REFUSED, summary.IN_DOUBT)
     held = {reason: found[State.HELD.value, reason] for reason in reasons if (State.HELD.value, reason) in found}
     for reason, count in held.items():
         remark(f"{count} deliveries are held: {reason}. `connector deliveries list --state held --reason {reason}`")

@@ -21,7 +21,7 @@ from connector.inbox.store import ReceivedEvent, settle, still_to_map
 from connector.outbox import asides, event_names, queue, readiness, seconds, waiting
 from connector.outbox.delivery import State, as_row, delivery_id, name_key
 from connector.outbox.seconds import Wish
-from connector.outbox.summaries import FOR_SUMMARY
+from connector.outbox.summary import FOR_SUMMARY
 from connector.outbox.translation import Translation
 
 

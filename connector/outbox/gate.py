@@ -23,7 +23,7 @@ from connector.events import Priority
 from connector.outbox import queue, readiness
 from connector.outbox.delivery import State
 from connector.outbox.readiness import Standing
-from connector.outbox.summaries import FOR_SUMMARY
+from connector.outbox.summary import FOR_SUMMARY
 from connector.workspaces.modes import Mode
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from connector.outbox import history, seconds
 from connector.outbox import queue as queue_sql
 from connector.outbox.delivery import FINAL, FORGOTTEN, Delivery, State, delivery_id, name_key
 from connector.outbox.seconds import Wish
-from connector.outbox.summaries import IN_SUMMARY
+from connector.outbox.summary import IN_SUMMARY
 
 BODY_GONE = "its body is no longer kept"
 IN_A_SUMMARY = "it is in a count that is on its way to Intercom: the backfill that made it, begun again, settles it"

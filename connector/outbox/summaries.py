@@ -19,65 +19,29 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from connector.database.rows import insert_new, parts
 from connector.database.tables import attempts, deliveries, seconds, summaries
-from connector.events import Identifier, IdentifierKind, Key, display
+from connector.events import Identifier, IdentifierKind, Key
 from connector.intercom.listed_events import EventCount
 from connector.outbox import admission, lanes, queue
 from connector.outbox.admission import Opened
 from connector.outbox.delivery import State, name_key
-
-FOR_SUMMARY, IN_SUMMARY = "for_summary", "in_summary"
-NO_USER, REFUSED, IN_DOUBT = "summary_no_user", "summary_refused", "summary_in_doubt"
-"""Reasons of held deliveries; the last three say why Intercom has not surely counted them."""
-MOST = 1_000
-"""Deliveries in one summary."""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Deliveries of one person and name that are to be counted; `seed` is one of them."""
-
-    workspace_id: int
-    seed: Key
-    identifier: Identifier
-    name: str
-    user_id: str | None
-    """What the event itself says that Intercom calls them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """One row; `first` and `last` in Unix seconds, `tried_at` in milliseconds. `before` is what Intercom counted
-    under the name before it was tried: None where it may not be asked, a count of 0 where there was nothing.
-    """
-
-    workspace_id: int
-    id: Key
-    user_id: str
-    name: str
-    count: int
-    first: int
-    last: int
-    deliveries: tuple[Key, ...]
-    before: EventCount | None = None
-    tried_at: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """How one call went; times in milliseconds."""
-
-    started_at: int
-    duration_ms: int
-    status: int | None
-    outcome: str
-    code: str | None = None
-    words: str | None = None
-    request_id: str | None = None
-    ambiguous: bool = False
+from connector.outbox.summary import (
+    FOR_SUMMARY,
+    IN_DOUBT,
+    IN_SUMMARY,
+    MOST,
+    NO_USER,
+    REFUSED,
+    Group,
+    Summary,
+    Try,
+    as_attempt,
+    as_row,
+    from_row,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +92,7 @@ def make(connection: Connection, group: Group, user_id: str, *, now: int) -> Sum
     made = Summary(
         group.workspace_id, secrets.token_bytes(16), user_id, group.name, len(taken), min(times), max(times), ids
     )
-    connection.execute(insert(summaries).values(_row(made, now)))
+    connection.execute(insert(summaries).values(as_row(made, now)))
     return made
 
 
@@ -166,7 +130,7 @@ def untried(connection: Connection, summary: Summary) -> None:
 def page(connection: Connection, workspace_id: int) -> list[Summary]:
     """What is on its way, the oldest first."""
     query = select(summaries).where(summaries.c.workspace_id == workspace_id).order_by(summaries.c.made_at)
-    return [_summary(row) for row in connection.execute(query).mappings()]
+    return [from_row(row) for row in connection.execute(query).mappings()]
 
 
 def settle(connection: Connection, summary: Summary, tried: Try, *, now: int, held: str | None = None) -> int:
@@ -174,7 +138,9 @@ def settle(connection: Connection, summary: Summary, tried: Try, *, now: int, he
     ids = [key for some in parts(summary.deliveries) for key in _still(connection, summary.workspace_id, some)]
     here = [(summary.workspace_id, key) for key in ids]
     before = queue.tries(connection, here)
-    insert_new(connection, attempts, [_attempt(each, before.get(each, queue.Tried()), tried) for each in here])
+    insert_new(
+        connection, attempts, [as_attempt(*each, before.get(each, queue.Tried()).number + 1, tried) for each in here]
+    )
     if held is None:
         queue.settle(connection, here, State.DELIVERED, None, now=now, delivered_at=now)
     else:
@@ -277,54 +243,3 @@ def _held(workspace_id: int, reason: str) -> tuple[Any, ...]:
 
 def _here(summary: Summary) -> tuple[Any, ...]:
     return summaries.c.workspace_id == summary.workspace_id, summaries.c.id == summary.id
-
-
-def _row(summary: Summary, now: int) -> dict[str, Any]:
-    return {
-        "workspace_id": summary.workspace_id,
-        "id": summary.id,
-        "user_id": summary.user_id,
-        "name": summary.name,
-        "count": summary.count,
-        "first": summary.first,
-        "last": summary.last,
-        "deliveries": json.dumps([key.hex() for key in summary.deliveries]),
-        "before": None,
-        "tried_at": None,
-        "made_at": now,
-    }
-
-
-def _summary(row: RowMapping) -> Summary:
-    return Summary(
-        row["workspace_id"],
-        row["id"],
-        row["user_id"],
-        row["name"],
-        row["count"],
-        row["first"],
-        row["last"],
-        tuple(bytes.fromhex(key) for key in json.loads(row["deliveries"])),
-        None if row["before"] is None else EventCount(*json.loads(row["before"])),
-        row["tried_at"],
-    )
-
-
-def _attempt(each: queue.Id, before: queue.Tried, tried: Try) -> dict[str, Any]:
-    workspace_id, delivery_id = each
-    return {
-        "workspace_id": workspace_id,
-        "delivery_id": delivery_id,
-        "number": before.number + 1,
-        "started_at": tried.started_at,
-        "duration_ms": tried.duration_ms,
-        "status": tried.status,
-        "outcome": tried.outcome,
-        "error_code": tried.code and display(tried.code),
-        "words": tried.words,
-        "request_id": tried.request_id and display(tried.request_id),
-        "identifier_kind": IdentifierKind.USER_ID.value,
-        "ambiguous": tried.ambiguous,
-        "late": False,
-        "manual": False,
-    }

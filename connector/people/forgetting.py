@@ -22,7 +22,7 @@ from connector.errors import DatabaseError
 from connector.events import Identifier, ReceivedState
 from connector.outbox import queue, summaries
 from connector.outbox.delivery import FORGOTTEN, State
-from connector.outbox.summaries import IN_SUMMARY
+from connector.outbox.summary import IN_SUMMARY
 from connector.people.mentions import Mention, Names, redacted, without
 from connector.people.person import Person, person
 from connector.people.records import START, Body, Mentioned, Place, body_page, delivery_page, statements

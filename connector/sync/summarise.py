@@ -26,7 +26,8 @@ from connector.intercom.outcome import Answer, ContactNotFound, Delivered, NameB
 from connector.outbox import matching, summaries
 from connector.outbox.delivery import name_key
 from connector.outbox.matching import Trouble
-from connector.outbox.summaries import IN_DOUBT, NO_USER, REFUSED, Group, NotNow, Summary, Try
+from connector.outbox.summaries import NotNow
+from connector.outbox.summary import IN_DOUBT, NO_USER, REFUSED, Group, Summary, Try
 from connector.sync import backfills
 from connector.sync.backfills import Request
 from connector.sync.proof import GRACE_MS, Proof, prove

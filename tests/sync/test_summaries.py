@@ -25,6 +25,7 @@ from connector.outbox import replay, summaries
 from connector.outbox.delivery import State
 from connector.outbox.replay import NotReplayed
 from connector.outbox.restored import take_over
+from connector.outbox.summary import Summary
 from connector.people.forgetting import forget
 from connector.sandbox import Sandbox
 from connector.sandbox.settings import Scope
@@ -103,11 +104,11 @@ class Counting:
         runner = Runner(self.database, self.endpoint, replace(begun, request=self.request), summarise=nothing)
         await runner.run(FileHistory(self.request).portions(None))
 
-    async def made(self) -> summaries.Summary:
+    async def made(self) -> Summary:
         """The first count, written down and not sent."""
         (group,) = await self.database.read(summaries.groups, self.endpoint.workspace_id)
         made = await self.database.transact(summaries.make, group, "ada", now=wall())
-        assert isinstance(made, summaries.Summary)
+        assert isinstance(made, Summary)
         return made
 
 
@@ -290,7 +291,7 @@ async def test_two_who_count_the_same_people_at_once_share_it_out(database_url, 
         await it.map()
         (group,) = await it.database.read(summaries.groups, it.endpoint.workspace_id)
         make = (it.database.transact(summaries.make, group, "ada", now=wall()) for _ in range(4))
-        made = [each for each in await asyncio.gather(*make) if isinstance(each, summaries.Summary)]
+        made = [each for each in await asyncio.gather(*make) if isinstance(each, Summary)]
         assert sum(each.count for each in made) == 30
         assert len({key for each in made for key in each.deliveries}) == 30
 
