@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.appstore.deployment import free_port
 from tests.browser.conftest import SIZES, fits, screenshot
 from tests.console.deployment import PASSWORD, Deployment, deployed, invoice
+from tests.console.proxy import certificate, https_proxy
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
 
@@ -249,3 +252,30 @@ async def test_everything_works_without_javascript(chrome: Any, deployment: Depl
     await page.get_by_role("button", name="Check").click()
     assert "console.yaml:3" in await page.locator("main").inner_text()
     await context.close()
+
+
+async def test_over_https_a_real_browser_keeps_the_cookie_and_sends_the_forms(
+    chrome: Any, sqlite_url: str, tmp_path: Path
+):
+    """A browser refuses a `__Host-` cookie that is not just right, and says where a form comes from by itself."""
+    port = free_port()
+    async with (
+        deployed(sqlite_url, base_url=f"https://localhost:{port}") as deployment,
+        https_proxy(deployment.address, certificate(tmp_path), port),
+    ):
+        context = await chrome.new_context(ignore_https_errors=True)
+        page = await context.new_page()
+        await page.goto(f"https://localhost:{port}/console/workspace")
+        await page.get_by_label("Name").fill("ada")
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.get_by_role("button", name="Sign in").click()
+        await page.wait_for_url("**/console/workspace")
+        (cookie,) = await context.cookies()
+        assert cookie["name"] == "__Host-connector-console"
+        assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Strict")
+        await page.get_by_role("button", name="Pause").click()
+        assert "Paused." in await page.get_by_role("status").inner_text()
+        await page.get_by_role("button", name="Sign out").click()
+        await page.wait_for_url("**/console/sign-in")
+        assert await context.cookies() == []
+        await context.close()
