@@ -45,12 +45,8 @@ BODIES = 1_000
 PASSWORD, KEY = "correct horse battery", "A" * 43
 SPAN_MS = 30 * 86_400_000
 TIMES = ("mapped_at", "updated_at", "delivered_at", "received_at", "started_at")
-METADATA = json.dumps(
-    {"price": {"amount": 1999, "currency": "usd"}, "stripe_invoice": "in_1SyVhQ2eZvKYlo2C", "attempts": 1}
-)
-BODY = json.dumps(
-    {"id": "evt_1", "type": "invoice.paid", "data": {"object": {"id": "in_1", "amount_paid": 1999}}}
-).encode()
+METADATA = '{"price": {"amount": 1999, "currency": "usd"}, "stripe_invoice": "in_1SyVhQ2eZvKYlo2C", "attempts": 1}'
+BODY = b'{"id": "evt_1", "type": "invoice.paid", "data": {"object": {"id": "in_1", "amount_paid": 1999}}}'
 
 
 def of(number: int, count: int, now: int) -> dict[sa.Table, dict[str, Any]]:
