@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from html import unescape
 
 import pytest
 
@@ -224,3 +225,22 @@ def test_a_body_is_shown_whole_and_marks_only_what_was_looked_at():
     assert [piece.text for piece in shown.pieces if piece.picked] == ["1"]
     assert json.loads("".join(piece.text for piece in shown.pieces)) == json.loads(raw)
     assert shown_body(b"no json").pieces[0].text == "no json"
+
+
+async def test_an_entry_is_changed_in_its_file_and_a_shipped_one_in_a_copy(one_deployment: Deployment):
+    browser = await one_deployment.signed_in("ada")
+    page = await browser.get("/console/mappings/entry?id=stripe:paid-invoice")
+    assert 'href="/console/mappings/edit?copy=stripe%3Apaid-invoice"' in page.text
+    draft = await browser.get("/console/mappings/edit?copy=stripe:paid-invoice")
+    assert "No mistakes" in draft.words
+    (digest,) = re.findall(r'name="digest" value="([0-9a-f]+)"', draft.text)
+    (text,) = re.findall(r"<textarea[^>]*>\n?(.*?)</textarea>", draft.text, re.DOTALL)
+    changed = unescape(text).replace("name: paid-invoice", "name: settled-invoice")
+    page = await browser.post("/console/mappings/deploy", digest=digest, file="console.yaml", yaml=changed)
+    assert "Deployed." in page.words
+    page = await browser.get("/console/mappings/entry?id=stripe:paid-invoice")
+    assert "Intercom gets `settled-invoice`" in page.words
+    assert 'href="/console/mappings/edit?file=console.yaml"' in page.text
+    again = await browser.get("/console/mappings/edit?copy=stripe:paid-invoice")
+    assert again.status == 422
+    assert "/edit" not in (await (await one_deployment.signed_in("vera")).get(str(page.url))).text
