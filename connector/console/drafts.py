@@ -32,6 +32,14 @@ from connector.outbox.preview import preview
 NEW_FILE = "console.yaml"
 """Where an entry goes that is added here."""
 LOOKED_AT, SHOWN = 500, 20
+EXAMPLE = """version: 1
+source: segment
+contact: {user_id: userId}
+events:
+  - trigger: track Class Booked
+    name: booked-class
+    metadata: {seats: {number: properties.seats}}"""
+"""What an empty editor shows in grey."""
 MOST_KEYS = 10
 _NAME = re.compile(r"[\w][\w./-]{0,120}\.ya?ml")
 

@@ -160,6 +160,7 @@ class MappingPages:
             name=name,
             tried=tried,
             looked_at=drafts.LOOKED_AT,
+            example=drafts.EXAMPLE,
             error=error,
             digest=before.set.digest,
             may_deploy=visit.role.may(Role.ADMIN),
