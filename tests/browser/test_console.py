@@ -17,6 +17,8 @@ import pytest
 from tests.appstore.deployment import free_port
 from tests.browser.conftest import SIZES, fits, screenshot
 from tests.console.deployment import PASSWORD, Deployment, deployed, invoice
+from tests.console.oidc_provider import provider
+from tests.console.oidc_provider import settings as oidc_settings
 from tests.console.proxy import certificate, https_proxy
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
@@ -297,4 +299,26 @@ async def test_over_https_a_real_browser_keeps_the_cookie_and_sends_the_forms(
         await page.get_by_role("button", name="Sign out").click()
         await page.wait_for_url("**/console/sign-in")
         assert await context.cookies() == []
+        await context.close()
+
+
+async def test_a_real_browser_comes_back_from_the_identity_provider_into_a_session(chrome: Any, sqlite_url: str):
+    """The provider is another site: a browser does not send a strict cookie with what leads there and back."""
+    port = free_port()
+    async with (
+        provider() as idp,
+        deployed(sqlite_url, port, **oidc_settings(idp, f"http://localhost:{port}")) as deployment,
+    ):
+        context = await chrome.new_context()
+        page = await context.new_page()
+        await page.goto(f"http://localhost:{port}/console/deliveries?state=dead")
+        await accessible(page)
+        await screenshot(page, "console-sign-in-oidc")
+        await page.get_by_role("link", name="Sign in at 127.0.0.1").click()
+        await page.wait_for_url("**/console/deliveries?state=dead")
+        assert "oidc:Ada@Northwind-Labs.io (admin)" in await page.locator("header").inner_text()
+        await page.get_by_role("link", name="Workspace", exact=True).click()
+        await page.get_by_role("button", name="Pause").click()
+        assert "Paused." in await page.get_by_role("status").inner_text()
+        assert {each["name"] for each in await context.cookies(deployment.address)} <= {"connector-console"}
         await context.close()
