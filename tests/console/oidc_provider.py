@@ -92,8 +92,7 @@ class Provider:
     async def exchange(self, request: web.Request) -> web.Response:
         form = await request.post()
         asked = self.codes.pop(str(form["code"]), None)
-        expected = encode_basic_auth(urlencode({"": CLIENT_ID})[1:], urlencode({"": CLIENT_SECRET})[1:])
-        if request.headers["Authorization"] != expected:
+        if not self.knows(request, dict(form)):
             return self.answer({"error": "invalid_client"}, status=401)
         digest = hashlib.sha256(str(form["code_verifier"]).encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -102,6 +101,17 @@ class Provider:
         assert asked.query["code_challenge_method"] == "S256"
         assert form["redirect_uri"] == asked.query["redirect_uri"]
         return self.answer({"access_token": "x", "token_type": "Bearer", "id_token": self.token(asked.query["nonce"])})
+
+    def knows(self, request: web.Request, form: Mapping[str, Any]) -> bool:
+        """Whether it is our client that asks, in the one way that is taken."""
+        given = request.headers.get("Authorization"), form.get("client_id"), form.get("client_secret")
+        basic = encode_basic_auth(urlencode({"": CLIENT_ID})[1:], urlencode({"": CLIENT_SECRET})[1:])
+        match self.configuration.get("token_endpoint_auth_methods_supported"):
+            case ["client_secret_post"]:
+                return given == (None, CLIENT_ID, CLIENT_SECRET)
+            case ["none"]:
+                return given == (None, CLIENT_ID, None)
+        return given == (basic, None, None)
 
     def answer(self, said: object, *, status: int = 200) -> web.Response:
         return web.Response(status=503) if self.down else web.json_response(said, status=status)

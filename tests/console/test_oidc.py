@@ -103,6 +103,24 @@ async def test_a_key_of_another_kind_signs_as_well(deployment: Deployment, idp: 
     assert page.status == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "secret"),
+    [("client_secret_post", CLIENT_SECRET), ("none", None), ("client_secret_basic", CLIENT_SECRET)],
+)
+async def test_we_say_who_we_are_in_the_way_that_the_provider_takes(
+    sqlite_url: str, idp: Provider, method: str, secret: str | None
+):
+    idp.configuration = {"token_endpoint_auth_methods_supported": [method]}
+    async with serving(sqlite_url, idp, oidc_client_secret=secret) as deployment:
+        page = await bring(browser := deployment.browser(), await callback(browser))
+        assert page.status == 200
+
+
+async def test_a_secret_that_the_provider_does_not_know_lets_nobody_in(sqlite_url: str, idp: Provider):
+    async with serving(sqlite_url, idp, oidc_client_secret="another") as deployment:
+        assert "has not let you in" in await refused(deployment.browser(), deployment)
+
+
 BAD: dict[str, dict[str, Any]] = {
     "another key's signature": {"key": OTHER_KEY},
     "a key that is not the provider's": {"key": OTHER_KEY, "headers": {"kid": "three"}},

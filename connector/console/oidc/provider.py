@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote_plus, urlencode
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, encode_basic_auth, hdrs
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, encode_basic_auth
 
 from connector import strict_json
 from connector.console.oidc.config import Config, is_safe
@@ -90,14 +90,8 @@ class Provider:
             "redirect_uri": config.redirect_uri,
             "code_verifier": verifier,
         }
-        headers: dict[str, str] = {}
-        if config.client_secret and known.basic:  # both urlencoded: RFC 6749, 2.3.1
-            secret = encode_basic_auth(quote_plus(config.client_id), quote_plus(config.client_secret))
-            headers = {hdrs.AUTHORIZATION: secret}
-        else:
-            form |= {"client_id": config.client_id}
-            form |= {"client_secret": config.client_secret} if config.client_secret else {}
-        status, said = await _call("POST", known.token_endpoint, headers=headers, data=form)
+        headers, own = _who_we_are(config, basic=known.basic)
+        status, said = await _call("POST", known.token_endpoint, headers=headers, data=form | own)
         if 400 <= status < 500:
             raise CodeRefused(f"the token endpoint answered {status} {str(said.get('error', ''))[:80]!r}")
         token = said.get("id_token")
@@ -126,6 +120,16 @@ class Provider:
         methods = said.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
         usable = [each for each in keys if isinstance(each, dict)]
         return Known(issuer, endpoints[0], endpoints[1], "client_secret_basic" in methods, usable, time.monotonic())
+
+
+def _who_we_are(config: Config, *, basic: bool) -> tuple[dict[str, str], dict[str, str]]:
+    """How we say who asks, as headers and as fields of the form; by id alone where there is no secret."""
+    if config.client_secret is None:
+        return {}, {"client_id": config.client_id}
+    if basic:  # both urlencoded: RFC 6749, 2.3.1
+        said = encode_basic_auth(quote_plus(config.client_id), quote_plus(config.client_secret))
+        return {"Authorization": said}, {}
+    return {}, {"client_id": config.client_id, "client_secret": config.client_secret}
 
 
 async def _read(address: str) -> Mapping[str, Any]:

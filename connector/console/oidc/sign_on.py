@@ -21,7 +21,7 @@ from connector.console.access import cookie_name
 from connector.console.entry import NOT_SAFE, back_to
 from connector.console.oidc.config import CALLBACK, Config
 from connector.console.oidc.id_token import NotGood
-from connector.console.oidc.person import NotLetIn, person
+from connector.console.oidc.person import NotLetIn, Person, person
 from connector.console.oidc.provider import CodeRefused, NoProvider, Provider
 from connector.console.parts import Parts
 from connector.errors import DatabaseError
@@ -97,7 +97,8 @@ class SingleSignOn:
         begun = _begun(request.cookies.get(self._cookie(request), ""))
         try:
             response = await self._came_back(request, begun)
-        except CodeRefused:
+        except CodeRefused as error:  # also where it does not know our secret
+            self._parts.tell(StageFailed("console", error))
             response = pages.message(request, "That did not work", NOT_DONE, status=403)
         except NotGood as error:
             self._parts.tell(StageFailed("console", error))
@@ -122,6 +123,10 @@ class SingleSignOn:
             return pages.message(request, "That did not work", NOT_GOOD, status=403)
         claims = await self._provider.claims(code, verifier=begun.verifier, nonce=begun.nonce)
         found = person(claims, role_claim=self._config.role_claim, roles=self._config.roles)
+        return await self._let_in(request, found, begun.to, cookie)
+
+    async def _let_in(self, request: web.Request, found: Person | NotLetIn, to: str, cookie: str) -> web.StreamResponse:
+        parts = self._parts
         if isinstance(found, NotLetIn):
             await sessions.noted(parts, "console.sign-in.refused", found.name, request, how="oidc", why=found.why)
             return pages.message(request, "That is not for you", f"You are {found.name}, and {found.why}.", status=403)
@@ -130,7 +135,7 @@ class SingleSignOn:
         if session is None:
             return pages.message(request, "That did not work", OR_ELSE, status=403)
         # a page of ours that goes on by itself: a redirect would still count as the provider's, and not get the cookie
-        response = pages.shown(request, "signed_in.html", {"title": "Signed in", "to": back_to(begun.to)})
+        response = pages.shown(request, "signed_in.html", {"title": "Signed in", "to": back_to(to)})
         sessions.give(response, cookie, session)
         return response
 
