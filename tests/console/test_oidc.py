@@ -23,6 +23,7 @@ from tests.appstore.deployment import Browser, Page, free_port
 from tests.console.deployment import Deployment, deployed, sign_in, token_in
 from tests.console.oidc_provider import (
     CLIENT_ID,
+    CLIENT_SECRET,
     EC_KEY,
     OTHER_KEY,
     RSA_KEY,
@@ -125,10 +126,7 @@ BAD: dict[str, dict[str, Any]] = {
     "another key's signature": {"key": OTHER_KEY},
     "a key that is not the provider's": {"key": OTHER_KEY, "headers": {"kid": "three"}},
     "no signature": {"key": None, "algorithm": "none"},
-    "the client's secret for a key": {
-        "key": "s3cret & \u00fc and more, so that it is long enough",
-        "algorithm": "HS256",
-    },
+    "the client's secret for a key": {"key": CLIENT_SECRET, "algorithm": "HS256"},
     "the public key for a secret": {"key": str(public(RSA_KEY, "one")["n"]), "algorithm": "HS256"},
     "another audience": {"claims": {"aud": "somebody-else"}},
     "no audience": {"claims": {"aud": None}},
