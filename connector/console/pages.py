@@ -29,6 +29,7 @@ DONE: Final[Mapping[str, str]] = {
     "release": "Released. It goes out now.",
     "wake": "It is tried now.",
     "mapped_again": "Its event is mapped again.",
+    "all_mapped_again": "They are mapped again, a thousand at most. Those that are still here: press it once more.",
     "paused": "Paused. Nothing is sent until you resume; what arrives is stored and waits.",
     "resumed": "Resumed. What has waited goes out now.",
     "watching": "Watching. What arrives is mapped and shown, and nothing is sent.",

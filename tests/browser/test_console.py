@@ -157,7 +157,8 @@ async def without_the_plan(page: Any) -> None:
 async def test_a_mapping_is_added_for_a_type_that_was_seen_and_not_mapped(browser_page: Any, deployment: Deployment):
     page = browser_page
     message = {"event": "Class Booked", "userId": "ada", "properties": {"class": "Pottery", "seats": 2}}
-    await deployment.segment(message)
+    for _ in range(3):
+        await deployment.segment(message)
     await deployment.settled()
     await sign_in(page, deployment)
     await page.get_by_role("link", name="Mappings", exact=True).click()
@@ -177,12 +178,13 @@ async def test_a_mapping_is_added_for_a_type_that_was_seen_and_not_mapped(browse
     await page.get_by_role("button", name="Deploy").click()
     await page.get_by_role("status").get_by_text("Deployed").wait_for()
     await page.get_by_role("link", name="track Class Booked").click()
-    await page.get_by_role("link", name="track Class Booked").click()
-    await page.get_by_role("button", name="Map it again").click()
+    await seen(page, "unmapped")
+    await page.get_by_role("button", name="Map these again").click()
+    assert "They are mapped again" in await page.get_by_role("status").inner_text()
     await deployment.settled()
-    await page.reload()
+    await page.get_by_role("link", name="Deliveries", exact=True).click()
     assert "booked-class" in await page.locator("main").inner_text()
-    assert [event.name for event in deployment.sandbox.events(workspace="acme")] == ["booked-class"]
+    assert [event.name for event in deployment.sandbox.events(workspace="acme")] == ["booked-class"] * 3
 
 
 async def test_a_workspace_is_paused_and_resumed(browser_page: Any, deployment: Deployment):

@@ -10,6 +10,7 @@ from html import unescape
 
 import pytest
 
+from connector.console import events as console_events
 from connector.console import export, search, words
 from connector.console.body import shown_body
 from connector.errors import UsageError
@@ -273,3 +274,32 @@ def test_what_to_do_is_told_by_the_buttons_of_the_page():
     assert told["refused"] == "Mend the mapping by those words, then replay."
     assert told["gave_up"] == "Replay once Intercom answers."
     assert not any("deliveries replay" in each or "deliveries release" in each for each in told.values())
+
+
+async def test_all_events_of_a_search_are_mapped_again_and_no_others(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+):
+    for event in ("Class Booked", "Class Booked", "Class Booked", "Class Left"):
+        await deployment.segment({"event": event, "userId": "ada"})
+    await deployment.settled()
+    browser = await deployment.signed_in("ada")
+    page = await browser.get("/console/mappings/edit?source=segment&type=track Class Booked")
+    (digest,) = re.findall(r'name="digest" value="([0-9a-f]+)"', page.text)
+    (text,) = re.findall(r"<textarea[^>]*>\n?(.*?)</textarea>", page.text, re.DOTALL)
+    page = await browser.post("/console/mappings/deploy", digest=digest, file="console.yaml", yaml=unescape(text))
+    assert "Mapped now by segment:booked-class" in page.words
+
+    monkeypatch.setattr(console_events, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(console_events, "AT_ONCE", 2)
+    asked = {"state": "unmapped", "type": "track Class Booked"}
+    for made in (2, 3):
+        page = await browser.get("/console/events", params=asked)
+        assert "Map these again" in page.words
+        page = await browser.post("/console/events/replay", **asked)
+        assert "They are mapped again" in page.words
+        assert [each.name for each in await deployment.settled()] == ["booked-class"] * made
+    left = await browser.get("/console/events", params={"state": "unmapped"})
+    assert "track Class Left" in left.words
+    assert "track Class Booked" not in left.words
+    for wrong in ({"state": "mapped"}, {}):
+        assert (await browser.post("/console/events/replay", csrf=left.csrf, **wrong)).status == 422
