@@ -50,6 +50,8 @@ class Provider:
     configuration: dict[str, Any] = field(default_factory=dict)
     back: dict[str, str] = field(default_factory=dict)
     down: bool = False
+    looks: int = 0
+    """How often its configuration was asked for."""
     codes: dict[str, Asked] = field(default_factory=dict)
     asked: list[Mapping[str, str]] = field(default_factory=list)
 
@@ -69,6 +71,7 @@ class Provider:
         return jwt.encode(claims, self.key, self.algorithm, headers=self.headers)
 
     async def discovery(self, _request: web.Request) -> web.Response:
+        self.looks += 1
         said = {
             "issuer": self.url,
             "authorization_endpoint": f"{self.url}/authorize",

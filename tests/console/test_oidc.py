@@ -225,6 +225,19 @@ async def test_a_code_that_was_used_is_not_taken(deployment: Deployment, idp: Pr
     assert "has not let you in" in page.words
 
 
+async def test_a_provider_that_is_down_is_left_alone_for_a_moment(
+    deployment: Deployment, idp: Provider, monkeypatch: pytest.MonkeyPatch
+):
+    idp.down = True
+    assert (await deployment.browser().get(BEGIN)).status == 503
+    idp.down = False
+    assert (await deployment.browser().get(BEGIN)).status == 503
+    assert idp.looks == 1
+    monkeypatch.setattr(over_http, "LEFT_ALONE_S", 0.0)
+    deployment.service.console._single_sign_on._provider._left_alone_until = 0.0  # a moment later
+    assert (await bring(browser := deployment.browser(), await callback(browser))).status == 200
+
+
 async def test_with_the_provider_down_a_password_still_lets_in(deployment: Deployment, idp: Provider):
     idp.down = True
     browser = deployment.browser()

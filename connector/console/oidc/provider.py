@@ -6,6 +6,7 @@ a bound.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ TIMEOUT: Final = ClientTimeout(total=10, sock_connect=4)
 LARGEST: Final = 256 * 1024
 KNOWN_S: Final = 3600.0
 """What the provider says of itself and its keys is asked for anew after an hour."""
+LEFT_ALONE_S: Final = 5.0
+"""After it did not answer: strangers who press the button must not make us wait for it again and again."""
 EMPTY: Final[Mapping[str, str]] = {}
 ASKED_AGAIN_S: Final = 60.0
 """At the earliest, where a token names a key that is not known."""
@@ -54,6 +57,8 @@ class Provider:
     def __init__(self, config: Config) -> None:
         self.config = config
         self._known: Known | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._left_alone_until = 0.0
 
     async def address(self, *, state: str, nonce: str, challenge: str) -> str:
         """Where a browser is sent to sign in. Raises NoProvider."""
@@ -100,11 +105,18 @@ class Provider:
         return token
 
     async def _asked(self, fresh_for_s: float) -> Known:
-        """What is known, asked for anew where it is older than that."""
-        known = self._known
-        if known is None or time.monotonic() - known.at > fresh_for_s:
-            known = self._known = await self._ask()
-        return known
+        """What is known, asked for anew where it is older than that; once, however many want to sign in."""
+        async with self._one_at_a_time:
+            if self._known is not None and time.monotonic() - self._known.at <= fresh_for_s:
+                return self._known
+            if time.monotonic() < self._left_alone_until:
+                raise NoProvider("it did not answer a moment ago")
+            try:
+                self._known = await self._ask()
+            except NoProvider:
+                self._left_alone_until = time.monotonic() + LEFT_ALONE_S
+                raise
+            return self._known
 
     async def _ask(self) -> Known:
         said = await _read(f"{self.config.issuer}/.well-known/openid-configuration")
