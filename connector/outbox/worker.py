@@ -31,6 +31,7 @@ from connector.outbox.give_back import give_back
 from connector.outbox.hand import Hand
 from connector.outbox.pulse import Pulse
 from connector.outbox.retry import StopName, StopWorkspace
+from connector.outbox.senders import Senders
 from connector.telemetry.facts import AlertOpened, AttemptMade, StageFailed, Tell, WorkspaceStopped
 from connector.workspaces.directory import Directory
 from connector.workspaces.store import Workspace
@@ -80,11 +81,13 @@ class Worker:
         self._hand = Hand(self.concurrency)
         self._done: list[Completion] = []
         self._unsent: list[Claimed] = []
-        self._idle: list[asyncio.Future[None]] = []
-        self._senders: list[asyncio.Task[None]] = []
+        self._senders = Senders(self.concurrency, self._hand.take, self._try, self.tell)
+        self._began = False
         self._stopping = False
         self.turned_at = time.monotonic()
         """When the loop last came round, by the monotonic clock."""
+        self.moved_at = time.monotonic()
+        """When it last claimed something, heard of a call's end, or had nothing to claim that was due."""
         self._low = 0
 
     @property
@@ -94,9 +97,10 @@ class Worker:
 
     async def run(self) -> None:
         """Deliver until told to stop; a database that is away for a while is waited for."""
-        if not self.database.many_processes:
+        if not self.database.many_processes and not self._began:
             await self.database.transact(queue.free_all, now=self.database.clock.now())
-        self._senders = self._senders or [asyncio.create_task(self._send()) for _ in range(self.concurrency)]
+        self._began = True
+        self._senders.start()
         while not self._stopping:
             self.turned_at = time.monotonic()
             try:
@@ -117,9 +121,7 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._hand.emptied.wait()
-        for sender in self._senders:
-            sender.cancel()
-        await asyncio.gather(*self._senders, return_exceptions=True)
+        await self._senders.end()
         try:
             await self._write_down()
         except (DatabaseError, OSError) as error:
@@ -133,10 +135,12 @@ class Worker:
         self._done, self._unsent = [], []
         try:
             turn = await self.database.transact(self._write_and_claim, done, unsent, room)
-        except (DatabaseError, OSError):
+        except Exception:  # whatever it was: what came of the calls is not to be lost with it
             self._done, self._unsent = done + self._done, unsent + self._unsent
             await self._write_down()  # by itself: where that fails too, it is tried again with the next turn
             raise
+        if done or turn.claimed or not self._is_due(turn.next_due):
+            self.moved_at = time.monotonic()
         self._took(turn.claimed)
         self._told(done, turn.completed)
         for alert in turn.opened:
@@ -180,7 +184,7 @@ class Worker:
             self._unsent += claimed
             return
         self._hand.add(claimed)
-        self._wake(len(claimed))
+        self._senders.wake(len(claimed))
         self._low = self._hand.ready // 2
 
     def _is_due(self, at: int | None) -> bool:
@@ -201,34 +205,22 @@ class Worker:
         self._done, self._unsent = [], []
         try:
             await self.database.transact(give_back, unsent, now=self.database.clock.now())
-            for number, each in enumerate(done):
-                try:
-                    self._told([each], await self.database.transact(complete, [each]))
-                except Unstorable as error:
-                    self.tell(StageFailed("complete", error))  # its lease brings it back, with the same identity
-                except (DatabaseError, OSError):
-                    done = done[number:]
-                    raise
+            while done:
+                await self._write_one(done[0])
+                done = done[1:]
         except (DatabaseError, OSError):
             self._done += done
             raise
 
-    # ── the senders ─────────────────────────────────────────────────────────────────────────────────────────────────
+    async def _write_one(self, done: Completion) -> None:
+        try:
+            self._told([done], await self.database.transact(complete, [done]))
+        except Exception as error:
+            if isinstance(error, DatabaseError | OSError) and not isinstance(error, Unstorable):
+                raise
+            self.tell(StageFailed("complete", error))  # its lease brings it back, with the same identity
 
-    async def _send(self) -> None:
-        while True:
-            claimed = self._hand.take()
-            if claimed is None:
-                future = asyncio.get_running_loop().create_future()
-                self._idle.append(future)
-                await future
-                continue
-            await self._try(claimed)
-
-    def _wake(self, count: int) -> None:
-        for _ in range(min(count, len(self._idle))):
-            if not (future := self._idle.pop()).done():
-                future.set_result(None)
+    # ── the calls ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _try(self, claimed: Claimed) -> None:
         done = None
@@ -262,7 +254,7 @@ class Worker:
         The other half is sent meanwhile. A ring for every call made turns of fifty, at a third more work for each.
         """
         if self._hand.ready:
-            self._wake(1)
+            self._senders.wake(1)
         if self._hand.ready <= self._low or len(self._done) >= BATCH:
             self.bell.ring()
         elif len(self._done) == 1:
