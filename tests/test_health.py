@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
@@ -95,6 +96,13 @@ async def test_a_database_that_hangs_is_not_waited_for(
     monkeypatch.setattr("connector.health.PATIENCE_S", 0.05)
     monkeypatch.setattr(database, "read", hang)
     assert await ready(client) == (503, ["the database has not answered within 0.05 s"])
+
+
+async def test_a_database_that_a_newer_version_has_migrated_is_no_trouble(client: Client, database: Database) -> None:
+    await migrate(database)
+    newer = sa.text("UPDATE alembic_version SET version_num = '9999'")
+    await database.transact(lambda connection: connection.execute(newer) and None)
+    assert await ready(client) == (200, [])
 
 
 async def test_metrics_are_prometheus_text(client: Client) -> None:
