@@ -27,7 +27,7 @@ from connector.database.engine import Database, open_database
 from connector.database.migrate import migrate
 from connector.events import Identifier, IdentifierKind, IntercomEvent, ReceivedState, SourceEvent
 from connector.inbox import store as inbox
-from connector.inbox.store import Arrival
+from connector.inbox.arrivals import Arrival, insert
 from connector.intercom.client import IntercomClient, make_session
 from connector.outbox.bell import Bell
 from connector.outbox.deliver import Courier
@@ -54,7 +54,7 @@ async def fill(opened: Database, workspace_id: int, count: int, first: int = 0) 
     for start_at in range(first, first + count, AT_ONCE):
         numbers = range(start_at, min(first + count, start_at + AT_ONCE))
         arrivals = [_arrival(workspace_id, number) for number in numbers]
-        await opened.transact(inbox.insert, [arrivals])
+        await opened.transact(insert, [arrivals])
         stored = await opened.read(inbox.to_map, limit=len(arrivals))
         translations = [
             Translation(each, ReceivedState.MAPPED, None, (_event(int(each.external_key.removeprefix("evt_"))),))

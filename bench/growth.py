@@ -26,7 +26,7 @@ from connector.catalogues.in_use import Mappings
 from connector.database import tables
 from connector.database.engine import Database, open_database
 from connector.database.migrate import migrate
-from connector.inbox import store as inbox
+from connector.inbox.arrivals import insert
 from connector.mapping.context import Options
 from connector.names import Names
 from connector.outbox.bell import Bell
@@ -142,7 +142,7 @@ class Filled:
         numbers = range(self.done, self.done + EVENTS)
         self.done += EVENTS
         now = self.database.clock.now()
-        await self.database.transact(inbox.insert, [[arrival(self.workspace_id, each, now) for each in numbers]])
+        await self.database.transact(insert, [[arrival(self.workspace_id, each, now) for each in numbers]])
         began = clock()
         while await self.mapper.map_batch():
             pass

@@ -20,8 +20,7 @@ from connector.catalogues.in_use import Mappings
 from connector.database.engine import open_database
 from connector.database.migrate import migrate
 from connector.events import SourceEvent
-from connector.inbox import store as inbox
-from connector.inbox.store import Arrival
+from connector.inbox.arrivals import Arrival, insert
 from connector.mapping.context import Options
 from connector.names import Names
 from connector.outbox.bell import Bell
@@ -65,7 +64,7 @@ async def measured(database_url: str, count: int) -> float:
     workspace = await opened.transact(store.add, vault, store.Installation("bench", "token"), now=1)
     for first in range(0, count, AT_ONCE):
         numbers = range(first, min(count, first + AT_ONCE))
-        await opened.transact(inbox.insert, [[arrival(workspace.id, each, opened.clock.now()) for each in numbers]])
+        await opened.transact(insert, [[arrival(workspace.id, each, opened.clock.now()) for each in numbers]])
     directory, mappings = Directory(opened, vault), Mappings(opened, Options(), lambda _fact: None)
     await directory.reload()
     await mappings.start()

@@ -21,7 +21,7 @@ from connector.database.rows import insert_new
 from connector.database.tables import attempts
 from connector.events import Identifier, IdentifierKind, IntercomEvent, ReceivedState, SourceEvent, Trust
 from connector.inbox import store as inbox
-from connector.inbox.store import Arrival
+from connector.inbox.arrivals import Arrival, insert
 from connector.intercom import outcome as outcomes
 from connector.intercom.client import event_body
 from connector.intercom.outcome import Answer
@@ -120,7 +120,7 @@ def _store(
         trust=Trust.UNSIGNED,  # made up: it teaches nothing about who is who
     )
     arrival = Arrival(workspace_id, 0, STREAM, source, now)
-    inbox.insert(connection, [[arrival]])
+    insert(connection, [[arrival]])
     found = inbox.find(connection, workspace_id, arrival.key)
     if found is None:
         return None

@@ -16,6 +16,7 @@ from connector.stripe_api import endpoints as stripe_endpoints
 from connector.stripe_api.account import Account, NoKey, Permission, check_key
 from connector.stripe_api.answers import Found, Missing, Refused, TryLater
 from connector.stripe_api.endpoints import Ensured, Wanted
+from connector.sync.wanted_types import LEARNT
 from connector.workspaces import endpoints, remote
 from connector.workspaces.endpoints import Endpoint, NewEndpoint
 from connector.workspaces.modes import EndpointMode
@@ -92,24 +93,6 @@ async def update_types(parts: Parts, workspace: Workspace) -> None:
     for each in theirs:
         if each.remote_id is not None and each.restricted_key is not None:
             await stripe_endpoints.set_types(parts.stripe, each.restricted_key, each.remote_id, wanted)
-
-
-LEARNT = (
-    "charge.succeeded",
-    "checkout.session.completed",
-    "coupon.created",
-    "coupon.updated",
-    "customer.created",
-    "customer.updated",
-    "invoice.finalized",
-    "payment_intent.succeeded",
-    "price.created",
-    "price.updated",
-    "product.created",
-    "product.updated",
-)
-"""Types that say who is who (`contacts.evidence`) and what is called what (`names`), whether or not events are made
-of them."""
 
 
 def _prepared(

@@ -189,8 +189,7 @@ async def _counted(session: Session, endpoint: Endpoint, history: StripeHistory 
     import dataclasses
     from collections import Counter
 
-    from connector.inbox import store
-    from connector.inbox.store import Arrival
+    from connector.inbox.arrivals import Arrival, new_among
     from connector.sync.backfill import Stopped
 
     by_type: Counter[str] = Counter()
@@ -204,7 +203,7 @@ async def _counted(session: Session, endpoint: Endpoint, history: StripeHistory 
         by_type.update(each.type for each in portion.events)
         skipped += portion.skipped
         arrivals = [Arrival(endpoint.workspace_id, endpoint.id, endpoint.stream, each, 0) for each in portion.events]
-        new += len(await session.database.read(store.new_among, arrivals)) if arrivals else 0
+        new += len(await session.database.read(new_among, arrivals)) if arrivals else 0
     shown = dict(sorted(by_type.items()))
     return {"dry_run": True, "events": sum(by_type.values()), "new": new, "skipped": skipped, "by_type": shown}
 

@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from connector.database.clock import Clock
 from connector.database.file_lock import OwnerLock, WriteLock
-from connector.database.group_commit import Apply, GroupCommit, Limits, Result, Row, Write, apply_all
+from connector.database.group_commit import Apply, GroupCommit, Limits, Result, Row, Write, apply_all, is_one_statement
 from connector.errors import DatabaseError, SettingsError, Unavailable, Unstorable
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ HANGS_S = 20.0
 would hold up the writer, or a worker, for as long as the kernel goes on sending: a quarter of an hour, or two."""
 READERS = 4
 """Threads that read from SQLite side by side."""
+_NO_BEGIN = "no_begin"
+"""Set on a connection whose next statement is a transaction by itself."""
 
 
 class Database(ABC):
@@ -142,6 +144,7 @@ class Sqlite(Database):
         with self._lock:
             if self._connection is None:
                 self._connection = self._write_engine.connect()
+            self._connection.info[_NO_BEGIN] = is_one_statement(writes)
             with self._connection.begin():
                 return apply_all(self._connection, writes)
 
@@ -160,6 +163,7 @@ class Postgres(Database):
     def __init__(self, engine: AsyncEngine, limits: Limits | None = None, *, hangs_s: float | None = None) -> None:
         super().__init__()
         self._engine = engine
+        self._without_begin = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._hangs_s = hangs_s
         self.writer = GroupCommit(self._commit, limits)
 
@@ -199,7 +203,8 @@ class Postgres(Database):
         await self._engine.dispose()
 
     async def _commit(self, writes: Sequence[Write]) -> Sequence[Any]:
-        async with self._in_time(), self._engine.begin() as connection:
+        engine = self._without_begin if is_one_statement(writes) else self._engine
+        async with self._in_time(), engine.begin() as connection:
             return await connection.run_sync(apply_all, writes)
 
     @asynccontextmanager
@@ -322,7 +327,12 @@ def _sqlite_engine(path: Path, *, writes: bool, checkpoints: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(statement)
+        if not connection.info.get(_NO_BEGIN):
+            connection.exec_driver_sql(statement)
+
+    @event.listens_for(engine, "rollback")
+    def forget(connection: Connection) -> None:
+        connection.info.clear()  # what was made on this connection may have been undone
 
     return engine
 

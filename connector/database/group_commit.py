@@ -15,7 +15,7 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
@@ -26,6 +26,18 @@ Result = TypeVar("Result")
 
 Apply: TypeAlias = Callable[[Connection, Sequence[Row]], Sequence[Result]]
 """Writes some rows of one kind inside an open transaction and gives one result for each, in order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Single(Generic[Row, Result]):
+    """An `Apply` of a single statement wherever `is_one` says so of the rows: it may run outside a transaction."""
+
+    apply: Apply[Row, Result]
+    is_one: Callable[[Sequence[Row]], bool]
+
+    def __call__(self, connection: Connection, rows: Sequence[Row]) -> Sequence[Result]:
+        """See Apply."""
+        return self.apply(connection, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,14 @@ def apply_all(connection: Connection, writes: Sequence[Write]) -> list[Any]:
         for place, result in zip(places, apply(connection, [writes[i].row for i in places]), strict=True):
             results[place] = result
     return results
+
+
+def is_one_statement(writes: Sequence[Write]) -> bool:
+    """Whether all of these are written by a single statement, which is a transaction by itself."""
+    apply = writes[0].apply
+    if not isinstance(apply, Single) or any(write.apply is not apply for write in writes):
+        return False
+    return apply.is_one([write.row for write in writes])
 
 
 class GroupCommit:

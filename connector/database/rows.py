@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import (
     ClauseElement,
+    Column,
     ColumnElement,
     Connection,
     CursorResult,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    TableValuedAlias,
     Text,
     Update,
     any_,
@@ -225,9 +227,14 @@ def _values(table: Table, columns: tuple[str, ...]) -> sqlite.Insert:
 
 
 def _arrays(table: Table, columns: tuple[str, ...]) -> postgresql.Insert:
-    arrays = [bindparam(name, type_=postgresql.ARRAY(_uncut(table.c[name].type))) for name in columns]
-    rows = func.unnest(*arrays).table_valued(*(column(name, table.c[name].type) for name in columns))
-    return postgresql.insert(table).from_select(columns, select(rows.render_derived()))
+    rows = arrays([table.c[name] for name in columns])
+    return postgresql.insert(table).from_select(columns, select(rows))
+
+
+def arrays(columns: Sequence[Column[Any]]) -> TableValuedAlias:
+    """Rows of these columns, of which each is bound as one array under its name (PostgreSQL)."""
+    bound = [bindparam(each.name, type_=postgresql.ARRAY(_uncut(each.type))) for each in columns]
+    return func.unnest(*bound).table_valued(*(column(each.name, each.type) for each in columns)).render_derived()
 
 
 def _uncut(type_: TypeEngine[Any]) -> TypeEngine[Any]:

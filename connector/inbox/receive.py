@@ -21,9 +21,9 @@ from connector.database.engine import Database
 from connector.errors import Unavailable
 from connector.events import ReceivedState, SourceEvent
 from connector.inbox.acknowledgement import acknowledgement
+from connector.inbox.arrivals import Arrival, insert
 from connector.inbox.sources import SOURCES, Accepted, Credentials, Refused, Request, Source
 from connector.inbox.sources.source import BatchPolicy
-from connector.inbox.store import Arrival, insert
 from connector.telemetry.facts import Tell, WebhookRefused, WebhookStored
 from connector.workspaces.directory import Directory
 from connector.workspaces.endpoints import Endpoint

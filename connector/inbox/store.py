@@ -1,10 +1,9 @@
-"""The inbox's SQL: insert once, find, list, change a state. A body is written once and never again."""
+"""The inbox's SQL, but for how messages come in (`arrivals`): find, list, change a state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -23,28 +22,12 @@ from sqlalchemy import (
     update,
 )
 
-from connector.database.rows import ByKeys, insert_new, parts
+from connector.database.rows import ByKeys
 from connector.database.tables import bodies, received_events
-from connector.events import Key, Priority, ReceivedState, SourceEvent, Trust, digest, display
+from connector.events import Key, Priority, ReceivedState, Trust, display
 
 WORKSPACES_AT_ONCE = 32
 """Workspaces whose events are picked together."""
-
-
-class Arrival(msgspec.Struct, frozen=True):
-    """One message on its way into the inbox; `received_at` in milliseconds."""
-
-    workspace_id: int
-    endpoint_id: int
-    stream: str
-    event: SourceEvent
-    received_at: int
-    priority: Priority = Priority.LIVE
-
-    @property
-    def key(self) -> Key:
-        """What makes a repeat a repeat: where it comes from and the sender's own id, not the endpoint it came by."""
-        return digest(self.stream, self.event.livemode, self.event.key)
 
 
 class ReceivedEvent(msgspec.Struct, frozen=True):
@@ -65,74 +48,6 @@ class ReceivedEvent(msgspec.Struct, frozen=True):
     reason: str | None
     tries: int
     priority: Priority = Priority.LIVE
-
-
-def insert(connection: Connection, requests: Sequence[Sequence[Arrival]]) -> Sequence[None]:
-    """Store the messages of some requests; those that are there already stay as they are."""
-    arrivals: dict[tuple[int, Key], Arrival] = {}
-    for arrival in chain.from_iterable(requests):
-        arrivals.setdefault((arrival.workspace_id, arrival.key), arrival)
-    # in the order of their keys, so that two processes cannot wait for each other
-    new = [(key, arrivals[workspace_id, key]) for workspace_id, key in sorted(arrivals)]
-    if insert_new(connection, received_events, [_row(*each) for each in new]) != len(new):
-        new = _without_repeats(connection, new)
-    insert_new(connection, bodies, [_body(*each) for each in new])
-    return [None] * len(requests)
-
-
-def new_among(connection: Connection, arrivals: Sequence[Arrival]) -> list[Arrival]:
-    """Those of one workspace that are not stored yet, each once, in their order."""
-    by_key = {arrival.key: arrival for arrival in reversed(arrivals)}
-    for keys in parts(sorted(by_key)):
-        query = select(received_events.c.key).where(
-            received_events.c.workspace_id == arrivals[0].workspace_id, received_events.c.key.in_(keys)
-        )
-        for key in connection.scalars(query):
-            del by_key[key]
-    return list(reversed(by_key.values()))
-
-
-def _without_repeats(connection: Connection, arrivals: Sequence[tuple[Key, Arrival]]) -> list[tuple[Key, Arrival]]:
-    """Those that were stored just now: the body of a repeat is not kept."""
-    stored: dict[tuple[int, Key], int] = {}
-    for workspace_id in {arrival.workspace_id for _, arrival in arrivals}:
-        for keys in parts([key for key, arrival in arrivals if arrival.workspace_id == workspace_id]):
-            query = select(received_events.c.key, received_events.c.received_at).where(
-                received_events.c.workspace_id == workspace_id, received_events.c.key.in_(keys)
-            )
-            stored |= {(workspace_id, row.key): row.received_at for row in connection.execute(query)}
-    return [
-        (key, arrival) for key, arrival in arrivals if stored.get((arrival.workspace_id, key)) == arrival.received_at
-    ]
-
-
-def _row(key: Key, arrival: Arrival) -> dict[str, Any]:
-    event = arrival.event
-    return {
-        "workspace_id": arrival.workspace_id,
-        "key": key,
-        "endpoint_id": arrival.endpoint_id,
-        "source": event.source,
-        "external_key": display(event.key),
-        "type": display(event.type),
-        "livemode": event.livemode,
-        "api_version": event.api_version and display(event.api_version)[:64],
-        "trust": str(event.trust),
-        "occurred_at": event.occurred_at,
-        "received_at": arrival.received_at,
-        "state": str(event.state),
-        "reason": event.reason and display(event.reason),
-        "priority": arrival.priority.value,
-    }
-
-
-def _body(key: Key, arrival: Arrival) -> dict[str, Any]:
-    return {
-        "workspace_id": arrival.workspace_id,
-        "key": key,
-        "received_at": arrival.received_at,
-        "body": arrival.event.body,
-    }
 
 
 def to_map(

@@ -18,9 +18,9 @@ from connector.database.clock import wall
 from connector.database.engine import Database
 from connector.errors import Unavailable
 from connector.events import SourceEvent
+from connector.inbox.arrivals import Arrival, insert
 from connector.inbox.sources.source import Accepted, Refused
 from connector.inbox.sources.tracking import CALLS, Kind, WriteKeys, inflated, parse, read, shown_keys
-from connector.inbox.store import Arrival, insert
 from connector.telemetry.facts import Tell, WebhookRefused, WebhookStored
 from connector.workspaces.directory import Directory
 from connector.workspaces.endpoints import TRACKING, Endpoint

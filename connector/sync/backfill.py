@@ -19,10 +19,9 @@ from typing import Any
 from connector.database.clock import wall
 from connector.database.engine import Database
 from connector.events import Priority, SourceEvent
-from connector.inbox import store
+from connector.inbox.arrivals import Arrival, insert, new_among
 from connector.inbox.receive import admitted
 from connector.inbox.sources import stripe
-from connector.inbox.store import Arrival
 from connector.mapping.catalog import Catalog
 from connector.mapping.dialect import DIALECTS
 from connector.stripe_api import objects
@@ -109,10 +108,10 @@ class Runner:
         arrivals = [self._arrival(each, now) for each in portion.events]
         for start in range(0, len(arrivals), WRITTEN_AT_ONCE):
             some = arrivals[start : start + WRITTEN_AT_ONCE]
-            unknown = await self.database.read(store.new_among, some)
+            unknown = await self.database.read(new_among, some)
             await self._room(portion.position)
             if unknown:
-                await self.database.write(store.insert, unknown)
+                await self.database.write(insert, unknown)
             new += len(unknown)
         self.read += len(arrivals)
         self.new += new

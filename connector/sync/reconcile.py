@@ -14,10 +14,9 @@ from connector.database import ticks
 from connector.database.clock import wall
 from connector.database.engine import Database
 from connector.errors import DatabaseError
-from connector.inbox import store
+from connector.inbox.arrivals import Arrival, insert, new_among
 from connector.inbox.receive import admitted
 from connector.inbox.sources import stripe
-from connector.inbox.store import Arrival
 from connector.mapping.catalog import Catalog
 from connector.stripe_api.answers import Missing, NoAnswer, Refused, TryLater
 from connector.stripe_api.client import StripeApi, is_live
@@ -158,9 +157,9 @@ async def take_in(database: Database, endpoint: Endpoint, portion: Portion[Liste
     """Store what is new of a portion, and that everything until its end has been looked at; how many were new."""
     now = wall()
     arrivals = [arrival(endpoint, each.body, now) for each in portion.items]
-    new = await database.read(store.new_among, arrivals) if arrivals else []
+    new = await database.read(new_among, arrivals) if arrivals else []
     for start in range(0, len(new), WRITTEN_AT_ONCE):
-        await database.write(store.insert, new[start : start + WRITTEN_AT_ONCE])
+        await database.write(insert, new[start : start + WRITTEN_AT_ONCE])
     done = portion.until * 1000 + 999
     await database.transact(state.save_progress, place, until=done, listed=len(arrivals), found=len(new))
     return len(new)

@@ -6,10 +6,12 @@ from connector.mapping.catalog import Catalog
 
 LEARNT = (
     "charge.succeeded",
+    "checkout.session.completed",
     "coupon.created",
     "coupon.updated",
     "customer.created",
     "customer.updated",
+    "invoice.finalized",
     "invoice_payment.paid",
     "payment_intent.succeeded",
     "plan.created",
@@ -19,7 +21,8 @@ LEARNT = (
     "product.created",
     "product.updated",
 )
-"""Who is who, for events that name nobody, and what is called what."""
+"""Who is who, for events that name nobody (`contacts.evidence`), and what is called what (`names`): asked for and sent
+whether or not events are made of them."""
 
 
 def wanted_types(catalog: Catalog) -> tuple[str, ...]:

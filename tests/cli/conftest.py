@@ -16,8 +16,8 @@ from connector.cli import main
 from connector.cli.session import Session, run
 from connector.events import Key
 from connector.inbox import store as inbox
+from connector.inbox.arrivals import Arrival, insert
 from connector.inbox.sources import SOURCES, Accepted, Credentials, Request
-from connector.inbox.store import Arrival
 from connector.mapping.context import Options
 from connector.mapping_files import load, shipped_folder
 from connector.outbox.enqueue import enqueue
@@ -117,7 +117,7 @@ def _store(connection: Connection, session: Session, bodies: Sequence[bytes]) ->
         assert isinstance(read, Accepted)
         [event] = read.events
         arrivals.append(Arrival(endpoint.workspace_id, endpoint.id, endpoint.stream, event, session.now + place))
-    inbox.insert(connection, [arrivals])
+    insert(connection, [arrivals])
     return [arrival.key for arrival in arrivals]
 
 

@@ -10,14 +10,8 @@ from connector.database.engine import Database
 from connector.database.rows import ANY_KEY, NAMED_AT_ONCE, insert_new, parts, run_many, upsert
 from connector.database.tables import deliveries, names
 from connector.errors import Unavailable
-from connector.events import SourceEvent
-from connector.inbox import store
-from connector.inbox.sources import SOURCES, Accepted, Credentials, Refused, Request
-from connector.inbox.sources.segment import MOST_MESSAGES
-from connector.inbox.store import Arrival
 from connector.outbox.delivery import as_row
 from tests.outbox.world import event
-from tests.signing import segment_headers
 
 
 def row(number: int, name: str = "a name") -> dict[str, object]:
@@ -87,27 +81,3 @@ def test_keys_are_named_in_parts(count: int):
     some = list(parts(keys))
     assert [key for part in some for key in part] == keys
     assert all(0 < len(part) <= NAMED_AT_ONCE for part in some)
-
-
-async def test_a_group_of_more_messages_than_a_statement_takes_parameters_is_stored_and_so_is_its_repeat(
-    database: Database,
-):
-    """Segment sends thousands in a request, and many requests share a commit."""
-    count = 33_000
-    request = [
-        Arrival(1, 1, "segment:x", SourceEvent("segment", f"m-{n}", "track", b"{}"), received_at=n)
-        for n in range(count)
-    ]
-    for _ in range(2):
-        await database.transact(store.insert, [request])
-    assert sum((await database.read(store.count_by_state)).values()) == count
-    assert len(await database.read(store.to_map, limit=2 * count)) == count
-
-
-def test_a_batch_of_more_messages_than_segment_ever_sends_is_refused():
-    message = b'{"type":"track","messageId":"m"}'
-    for count, expected in ((MOST_MESSAGES, Accepted), (MOST_MESSAGES + 1, Refused)):
-        body = b"[" + b",".join([message] * count) + b"]"
-        signature = segment_headers(message, "secret")["X-Signature"]
-        answer = SOURCES["segment"].read(Request(body, [signature], [], 0), Credentials(("secret",)))
-        assert isinstance(answer, expected)

@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 from connector.database.engine import Database
 from connector.database.tables import received_events
 from connector.events import SourceEvent
-from connector.inbox import coverage, store
+from connector.inbox import coverage
+from connector.inbox.arrivals import Arrival, insert
 from connector.inbox.coverage import Unmapped
-from connector.inbox.store import Arrival
 
 
 def arrival(number: int, kind: str, *, workspace: int = 1, source: str = "stripe") -> Arrival:
@@ -20,7 +20,7 @@ def arrival(number: int, kind: str, *, workspace: int = 1, source: str = "stripe
 
 
 def store_unmapped(connection: Connection, arrivals: list[Arrival]) -> None:
-    store.insert(connection, [arrivals])
+    insert(connection, [arrivals])
     connection.execute(sa.update(received_events).values(state="unmapped"))
 
 
@@ -29,7 +29,7 @@ async def test_unmapped_types_are_counted_the_most_frequent_first(database: Data
     arrivals = [arrival(number, kind) for number, kind in enumerate(kinds)]
     arrivals += [arrival(7, "track Zebra Fed", source="segment"), arrival(8, "a.made", workspace=2)]
     await database.transact(store_unmapped, arrivals)
-    await database.transact(store.insert, [[arrival(9, "mapped.yet")]])
+    await database.transact(insert, [[arrival(9, "mapped.yet")]])
     assert await database.read(coverage.unmapped, 1) == [
         Unmapped("stripe", "b.made", 3, 4),
         Unmapped("stripe", "a.made", 2, 5),
@@ -59,7 +59,7 @@ async def test_the_newest_of_a_type_is_found(database: Database):
 async def test_both_databases_take_it_from_the_index_and_read_no_row(database: Database):
     many = [arrival(n, f"type{n % 7}.made") for n in range(3000)]
     await database.transact(store_unmapped, many)
-    await database.transact(store.insert, [[arrival(n, "other.made") for n in range(5000, 6000)]])
+    await database.transact(insert, [[arrival(n, "other.made") for n in range(5000, 6000)]])
     plans = await database.transact(_plans)
     for plan in plans:
         assert "ix_received_events_unmapped" in plan

@@ -12,7 +12,7 @@ from connector.contacts.evidence import Evidence
 from connector.database.tables import deliveries, received_events, seconds
 from connector.events import Identifier, SourceEvent
 from connector.inbox import store
-from connector.inbox.store import Arrival
+from connector.inbox.arrivals import Arrival, insert
 from connector.outbox import replay
 from connector.outbox.replay import Replayed
 from tests.outbox.world import ACCEPTED, NOW, NOW_S, World, customer, email, event, leads, user
@@ -35,7 +35,7 @@ async def test_the_same_event_by_webhook_and_poll_in_another_rendering_is_stored
     async def arrive(version: str, endpoint_id: int) -> None:
         body = json.dumps({"id": "evt_1", "api_version": version}).encode()
         sent = SourceEvent("stripe", "evt_1", "invoice.paid", body, NOW_S, api_version=version)
-        await world.database.write(store.insert, [Arrival(1, endpoint_id, "stripe", sent, NOW + endpoint_id)])
+        await world.database.write(insert, [Arrival(1, endpoint_id, "stripe", sent, NOW + endpoint_id)])
 
     versions = ("2020-08-27", "2024-06-20", "2025-03-31.basil", "2026-07-29.dahlia")
     await asyncio.gather(*(arrive(version, number) for number, version in enumerate(versions)))

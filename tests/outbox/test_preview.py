@@ -8,8 +8,7 @@ from pathlib import Path
 
 from connector.database.engine import Database
 from connector.events import ReceivedState, SourceEvent
-from connector.inbox import store
-from connector.inbox.store import Arrival
+from connector.inbox.arrivals import Arrival, insert
 from connector.mapping.catalog import Catalog
 from connector.mapping.difference import Comparison, Effect
 from connector.mapping_files import load
@@ -41,7 +40,7 @@ def found(parts: Sequence[Previewed]) -> list[tuple[str, Effect]]:
 
 async def test_the_newest_events_are_compared_and_those_of_others_are_not(database: Database, tmp_path: Path):
     other = [arrival(9, workspace=2)]
-    await database.transact(store.insert, [[arrival(n) for n in range(5)], other, [arrival(7, "charge.failed")]])
+    await database.transact(insert, [[arrival(n) for n in range(5)], other, [arrival(7, "charge.failed")]])
     comparison = Comparison(read(tmp_path, PAID), read(tmp_path, PAID.replace("plan:", "tariff:")))
     parts = await run(database, comparison, last=4)
     assert found(parts) == [(f"evt_{n}", Effect.CHANGED) for n in (4, 3, 2)]
@@ -49,7 +48,7 @@ async def test_the_newest_events_are_compared_and_those_of_others_are_not(databa
 
 
 async def test_only_what_came_since_a_moment_is_compared(database: Database, tmp_path: Path):
-    await database.transact(store.insert, [[arrival(n) for n in range(5)]])
+    await database.transact(insert, [[arrival(n) for n in range(5)]])
     comparison = Comparison(read(tmp_path, PAID), Catalog())
     assert found(await run(database, comparison, last=100, since=1785369600_003)) == [
         ("evt_4", Effect.GONE),
@@ -60,7 +59,7 @@ async def test_only_what_came_since_a_moment_is_compared(database: Database, tmp
 async def test_what_cannot_be_read_or_is_no_longer_kept_is_passed_over(database: Database, tmp_path: Path):
     broken = SourceEvent("stripe", "evt_1", "invoice.paid", b"{", state=ReceivedState.UNPARSEABLE, reason="cut")
     arrivals = [arrival(0), arrival(2, body=b"[1]"), Arrival(1, 1, "stripe:1", broken, 1785369600_001)]
-    await database.transact(store.insert, [arrivals])
+    await database.transact(insert, [arrivals])
     comparison = Comparison(read(tmp_path, PAID), Catalog())
     assert found(await run(database, comparison, last=100)) == [("evt_0", Effect.GONE)]
 
@@ -68,14 +67,14 @@ async def test_what_cannot_be_read_or_is_no_longer_kept_is_passed_over(database:
 async def test_history_is_read_in_pages_and_each_event_once(database: Database, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(previews, "PAGE", 4)
     monkeypatch.setattr(previews, "BODIES", 3)
-    await database.transact(store.insert, [[arrival(n) for n in range(11)]])
+    await database.transact(insert, [[arrival(n) for n in range(11)]])
     parts = await run(database, Comparison(read(tmp_path, PAID), Catalog()), last=10)
     assert [event for event, _ in found(parts)] == [f"evt_{n}" for n in range(10, 0, -1)]
     assert max(len(part.differences) for part in parts) == 3
 
 
 async def test_nothing_is_translated_where_nothing_changes(database: Database, tmp_path: Path):
-    await database.transact(store.insert, [[arrival(n) for n in range(3)]])
+    await database.transact(insert, [[arrival(n) for n in range(3)]])
     same = Comparison(read(tmp_path, PAID), read(tmp_path, PAID))
     parts = await run(database, same, last=10)
     assert (sum(part.looked_at for part in parts), sum(part.translated for part in parts), found(parts)) == (3, 0, [])

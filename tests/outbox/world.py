@@ -20,7 +20,8 @@ from connector.database.engine import Database
 from connector.database.tables import attempts, deliveries, lanes, queue, received_events, seconds, wanted, workspaces
 from connector.events import Identifier, IdentifierKind, IntercomEvent, Key, Priority, ReceivedState, SourceEvent
 from connector.inbox import store
-from connector.inbox.store import Arrival, ReceivedEvent
+from connector.inbox.arrivals import Arrival, insert
+from connector.inbox.store import ReceivedEvent
 from connector.intercom.contact import Contact, Found
 from connector.intercom.outcome import Answer
 from connector.outbox import history
@@ -179,7 +180,7 @@ class World:
         workspace_id = workspace_id or self.workspace_id
         sent = SourceEvent("stripe", key or f"evt_{next(_numbers)}", "invoice.paid", b"{}", NOW_S, **more)
         arrival = Arrival(workspace_id, 1, "stripe:acct_1", sent, self.now if at is None else at, priority)
-        await self.do(store.insert, [[arrival]])
+        await self.do(insert, [[arrival]])
         stored = await self.database.read(store.find, workspace_id, arrival.key)
         assert stored is not None
         return stored[0]

@@ -15,7 +15,7 @@ from connector.database.engine import Database
 from connector.database.tables import audit, bodies, deliveries, metadata, received_events
 from connector.events import Identifier, IdentifierKind, SourceEvent, Trust
 from connector.inbox import store
-from connector.inbox.store import Arrival
+from connector.inbox.arrivals import Arrival, insert
 from connector.mapping.context import Options
 from connector.mapping_files import load, shipped_folder
 from connector.outbox import replay
@@ -136,7 +136,7 @@ async def arrive(world: World, source: str, *payloads: dict[str, Any], stream: s
         key = payload.get("id") or payload.get("messageId") or kind
         sent = SourceEvent(source, key, shown, json.dumps(payload).encode(), NOW_S, trust=Trust.SIGNED)
         arrivals.append(Arrival(1, 1, stream or source, sent, world.now))
-    await world.do(store.insert, [arrivals])
+    await world.do(insert, [arrivals])
 
     def map_all(connection: Connection) -> list[Any]:
         waiting = store.to_map(connection, limit=100)
@@ -295,7 +295,7 @@ async def test_a_delete_that_rides_along_in_a_batch_deletes_nobody(world: World,
     await arrive(world, "segment", ORDER)
     body = json.dumps({"type": "delete", "userId": ADA.value}).encode()
     sent = SourceEvent("segment", "d-2", "delete", body, NOW_S, trust=Trust.UNSIGNED)
-    await world.do(store.insert, [[Arrival(1, 1, "segment", sent, NOW)]])
+    await world.do(insert, [[Arrival(1, 1, "segment", sent, NOW)]])
     await arrive(world, "segment")
     await _do_what_was_asked(world, told)
     assert told == []

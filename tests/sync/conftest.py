@@ -83,6 +83,8 @@ class InStep:
     address: Listening
     sandbox: Sandbox
     endpoint: Endpoint
+    said: StringIO
+    """Its log, from warnings on."""
 
     async def deliveries(self) -> list[Delivery]:
         return await self.service.database.read(history.page, history.Filter(), limit=100_000)
@@ -121,10 +123,11 @@ async def in_step(
         encryption_keys=ENCRYPTION_KEY,
         **{"reconcile_seconds": 1, **settings},
     )
-    silent = logs.start(LogFormat.JSON, LogLevel.WARNING, StringIO())
-    async with app.service(told, logs=silent) as service, app.listening(service, "127.0.0.1", 0) as address:
+    said = StringIO()
+    quiet = logs.start(LogFormat.JSON, LogLevel.WARNING, said)
+    async with app.service(told, logs=quiet) as service, app.listening(service, "127.0.0.1", 0) as address:
         endpoint = await _endpoint(service, sandbox.token, key)
-        yield InStep(service, address, sandbox, endpoint)
+        yield InStep(service, address, sandbox, endpoint, said)
 
 
 async def _endpoint(service: Service, token: str, key: str | None) -> Endpoint:

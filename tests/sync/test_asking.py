@@ -162,14 +162,13 @@ async def test_another_account_s_key_asks_for_nothing_of_a_live_event(database_u
     async with in_step(database_url, sandbox, reconcile_seconds=0) as running:
         import json
 
-        from connector.inbox import store
+        from connector.inbox.arrivals import Arrival, insert
         from connector.inbox.sources import stripe
-        from connector.inbox.store import Arrival
 
         body = json.dumps(dispute(1) | {"livemode": True}).encode()
         endpoint = running.endpoint
         arrival = Arrival(endpoint.workspace_id, endpoint.id, endpoint.stream, stripe.event(body), 1)
-        await running.service.database.write(store.insert, [arrival])
+        await running.service.database.write(insert, [arrival])
         await waits(running, 1)
         await asyncio.sleep(0.5)
         assert paths(sandbox, "charges") == []
