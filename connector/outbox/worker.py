@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from connector.database.engine import Database
 from connector.errors import DatabaseError, Unstorable
 from connector.events import Key
-from connector.outbox import lanes, queue
+from connector.outbox import lanes, queue, set_back
 from connector.outbox.admission import Opened
 from connector.outbox.bell import Bell
 from connector.outbox.claim import Claimed, claim
@@ -98,7 +98,7 @@ class Worker:
     async def run(self) -> None:
         """Deliver until told to stop; a database that is away for a while is waited for."""
         if not self.database.many_processes and not self._began:
-            await self.database.transact(queue.free_all, now=self.database.clock.now())
+            await self.database.transact(_take_over, now=self.database.clock.now())
         self._began = True
         self._senders.start()
         while not self._stopping:
@@ -289,3 +289,9 @@ class Worker:
             self.tell(WorkspaceStopped(delivery.workspace_id, outcome.words or done.step.reason))
         if completed.stopped and isinstance(done.step, StopName):
             self.tell(AlertOpened(delivery.workspace_id, done.step.reason, delivery.name, outcome.words or ""))
+
+
+def _take_over(connection: Connection, *, now: int) -> None:
+    """What the last life left behind, whose clock may have been ahead."""
+    set_back.follow(connection, now=now)
+    queue.free_all(connection, now=now)
