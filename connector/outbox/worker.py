@@ -23,6 +23,7 @@ from connector.events import Key
 from connector.outbox import lanes, queue, set_back
 from connector.outbox.admission import Opened
 from connector.outbox.bell import Bell
+from connector.outbox.careful import FOR_S
 from connector.outbox.claim import Claimed, claim
 from connector.outbox.complete import Completed, complete
 from connector.outbox.completion import Completion
@@ -60,6 +61,8 @@ class _Turn:
     next_due: int | None
     opened: Sequence[Opened] = ()
     """Alerts."""
+    broken: Sequence[Exception] = ()
+    """Why something could not be claimed, though nobody had foreseen that."""
 
 
 @dataclass
@@ -89,6 +92,7 @@ class Worker:
         self.moved_at = time.monotonic()
         """When it last claimed something, heard of a call's end, or had nothing to claim that was due."""
         self._low = 0
+        self._careful_until = 0.0
 
     @property
     def in_flight(self) -> int:
@@ -135,7 +139,9 @@ class Worker:
         self._done, self._unsent = [], []
         try:
             turn = await self.database.transact(self._write_and_claim, done, unsent, room)
-        except Exception:  # whatever it was: what came of the calls is not to be lost with it
+        except Exception as error:  # whatever it was: what came of the calls is not to be lost with it
+            if not isinstance(error, DatabaseError | OSError):
+                self._careful_until = time.monotonic() + FOR_S
             self._done, self._unsent = done + self._done, unsent + self._unsent
             await self._write_down()  # by itself: where that fails too, it is tried again with the next turn
             raise
@@ -143,6 +149,9 @@ class Worker:
             self.moved_at = time.monotonic()
         self._took(turn.claimed)
         self._told(done, turn.completed)
+        for reason in turn.broken:
+            self._careful_until = time.monotonic() + FOR_S
+            self.tell(StageFailed("claim", reason))
         for alert in turn.opened:
             self.tell(AlertOpened(alert.workspace_id, alert.kind, alert.subject, alert.detail))
         if turn.claimed and len(turn.claimed) < room and self._is_due(turn.next_due):
@@ -167,6 +176,7 @@ class Worker:
         if not room or self._stopping:
             return _Turn(completed, (), lanes.next_due(connection, holder=self.holder))
         opened: list[Opened] = []
+        broken: list[Exception] | None = [] if time.monotonic() < self._careful_until else None
         claimed = claim(
             connection,
             holder=self.holder,
@@ -176,8 +186,9 @@ class Worker:
             held=self._hand.held,
             max_age_ms=self.max_age_ms,
             opened=opened,
+            broken=broken,
         )
-        return _Turn(completed, claimed, lanes.next_due(connection, holder=self.holder), opened)
+        return _Turn(completed, claimed, lanes.next_due(connection, holder=self.holder), opened, broken or ())
 
     def _took(self, claimed: Sequence[Claimed]) -> None:
         if self._stopping:

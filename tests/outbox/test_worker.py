@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from connector.outbox.bell import Bell
@@ -138,3 +139,27 @@ async def test_a_worker_that_claims_nothing_though_work_is_due_can_be_told_from_
     assert (await world.queued((await world.rows(deliveries))[0]["id"]))["lease_id"] is None
     await worker.drain(10)
     await running
+
+
+async def test_a_delivery_that_cannot_be_read_holds_up_no_other(world: World):
+    """It is put off, and told of; those of its workspace and of others go out."""
+    from connector.app import _loop
+
+    await world.add_workspace(QUIET)
+    unreadable, *others = [await world.due(user(f"u{number}"), once=f"of-{number}") for number in range(6)]
+    received = await world.receive(workspace_id=QUIET)
+    await world.map(event(user("quiet")), received=received)
+    spoilt = sa.update(deliveries).where(deliveries.c.id == unreadable).values(metadata="{")
+    await world.do(lambda connection: connection.execute(spoilt) and None)
+    told: list[object] = []
+    gate, bell = Gate(world), Bell()
+    for _ in range(100):
+        gate.may_end.release()
+    worker = Worker(world.database, world, gate, told.append, bell, concurrency=8)  # type: ignore[arg-type]
+    running = asyncio.create_task(_loop("deliver", worker, told.append))
+    await until(lambda: sorted(gate.begun) == [SLOW] * len(others) + [QUIET])
+    await worker.drain(10)
+    await running
+    assert await world.state(unreadable) == ("due", None)
+    assert {await world.state(each) for each in others} == {("delivered", None)}
+    assert "claim" in {fact.stage for fact in told if isinstance(fact, StageFailed)}
