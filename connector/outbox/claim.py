@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from connector.events import QUEUED, Key, Priority
 from connector.outbox import admission, gate, lanes, regions
 from connector.outbox import queue as queue_sql
 from connector.outbox.admission import Admitted, Opened
+from connector.outbox.careful import carefully
 from connector.outbox.delivery import COLUMNS, Delivery, State, from_values
 from connector.outbox.lanes import Lane
 from connector.outbox.queue import LEASE_MS
@@ -65,12 +67,14 @@ def claim(
     held: Mapping[int, int] | None = None,
     max_age_ms: int | None = None,
     opened: list[Opened] | None = None,
+    broken: list[Exception] | None = None,
 ) -> list[Claimed]:
     """Up to `room` deliveries to try now, fairly from all lanes that are due; without `suspects`, none of those.
 
     `held` (by workspace) are those that the process has already. With it no workspace gets more than an even share of
     all there is room for, and one share is left for the next that comes: whose calls hang cannot take everybody's room.
-    What may not go out (`gate`, `admission`) is held instead; alerts that this opens are put into `opened`.
+    What may not go out (`gate`, `admission`) is held instead; alerts that this opens are put into `opened`. With
+    `broken`, one is claimed of each lane, and why one cannot be is put there.
     """
     opened = [] if opened is None else opened
     claimed: list[Claimed] = []
@@ -81,9 +85,17 @@ def claim(
         share = (room - len(claimed)) // (len(due) - place)  # of what those before it have left over
         share = min(share, rooms.get(lane.workspace_id, room))
         region = troubled.get(lane.region) or Region(lane.region)
-        let_through = _claim_from(
-            connection, lane, region, holder=holder, now=now, room=share, suspects=suspects, max_age_ms=max_age_ms
+        share = share if broken is None else min(share, 1)
+        claim_from = partial(
+            _claim_from,
+            *(connection, lane, region),
+            holder=holder,
+            now=now,
+            room=share,
+            suspects=suspects,
+            max_age_ms=max_age_ms,
         )
+        let_through = claim_from() if broken is None else carefully(connection, lane, claim_from, broken, now=now)
         found = let_through.claimed
         opened += let_through.opened
         if lane.region in troubled:
