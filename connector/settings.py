@@ -181,6 +181,36 @@ class Settings(BaseSettings):
         description="Password of the console's user `admin`, 12 characters or more. Unset: one is made on the first "
         "start and shown once; `connector console users` manages more users.",
     )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="Identity provider at which people may sign in to the console by OpenID Connect, such as "
+        "`https://id.example.com`; needs `CONNECTOR_BASE_URL` and the extra `connector[oidc]`.",
+    )
+    oidc_client_id: str | None = Field(
+        default=None,
+        max_length=255,
+        description="Client id of this service at the identity provider, where `/console/oidc/callback` is its "
+        "redirect address.",
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="Client secret there; unset for a public client: PKCE is used either way."
+    )
+    oidc_roles: str | None = Field(
+        default=None,
+        description="Who gets which role of the console: `ada@example.com=admin, @example.com=viewer`, or values of "
+        "another claim, such as groups. Nobody else gets in.",
+    )
+    oidc_role_claim: str = Field(
+        default="email",
+        min_length=1,
+        max_length=255,
+        description="The claim of the ID token that those are values of; an `email` must be verified by the provider.",
+    )
+    oidc_scopes: str = Field(
+        default="openid email",
+        pattern=r"^([!#-\[\]-~]+ )*openid( [!#-\[\]-~]+)*$",
+        description="What the identity provider is asked for; some want `groups` here.",
+    )
     actor: str | None = Field(
         default=None,
         max_length=255,
@@ -200,7 +230,7 @@ class Settings(BaseSettings):
         description="`debug`, `info`, `warning` or `error`: the least level that is written.",
     )
 
-    @field_validator("base_url", "intercom_api_url", "stripe_api_url", "alert_webhook_url")
+    @field_validator("base_url", "intercom_api_url", "stripe_api_url", "alert_webhook_url", "oidc_issuer")
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
         """An http(s) address, without the slash at its end."""

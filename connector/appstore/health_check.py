@@ -21,10 +21,11 @@ from connector.appstore.stripe_account import types, update_types
 from connector.database.rows import upsert
 from connector.database.tables import alerts, deliveries, health_reports, received_events
 from connector.errors import DatabaseError
+from connector.outbox.alerts import close_alert, open_alert
 from connector.outbox.delivery import State
 from connector.stripe_api import endpoints as stripe_endpoints
 from connector.stripe_api.answers import Found, Missing
-from connector.telemetry.facts import StageFailed
+from connector.telemetry.facts import AlertClosed, AlertOpened, Fact, StageFailed
 from connector.workspaces import endpoints
 from connector.workspaces.endpoints import Endpoint
 from connector.workspaces.modes import Mode
@@ -35,6 +36,7 @@ LINK_LIFETIME_MS = 3 * DAY_MS
 """An admin reads the e-mail about it a day later."""
 DISABLED = "stripe_endpoint"
 """The kind of alert that says an endpoint is not well at Stripe."""
+AT_STRIPE = "disabled or gone at Stripe"
 
 
 class HealthCheck:
@@ -82,9 +84,14 @@ class HealthCheck:
             match answer:
                 case Found(value=there):
                     await self._mend_types(endpoint, there.types)
-                    await parts.database.transact(_note, endpoint, well=there.enabled, now=parts.now())
+                    await self._note(endpoint, well=there.enabled)
                 case Missing():
-                    await parts.database.transact(_note, endpoint, well=False, now=parts.now())
+                    await self._note(endpoint, well=False)
+
+    async def _note(self, endpoint: Endpoint, *, well: bool) -> None:
+        parts = self.parts
+        if fact := await parts.database.transact(_noted, endpoint, well=well, now=parts.now()):
+            parts.tell(fact)
 
     async def _mend_types(self, endpoint: Endpoint, sent: tuple[str, ...]) -> None:
         """A mapping that was deployed since may ask for other types."""
@@ -154,17 +161,15 @@ def _made(found: Sequence[Endpoint]) -> Iterator[Endpoint]:
             yield each
 
 
-def _note(connection: Connection, endpoint: Endpoint, *, well: bool, now: int) -> None:
-    """Open or close the alert of one endpoint."""
-    key = {"workspace_id": endpoint.workspace_id, "kind": DISABLED, "subject": endpoint.label}
-    was = connection.execute(select(alerts.c.closed_at).filter_by(**key)).one_or_none()
-    if well and (was is None or was.closed_at is not None):
-        return
-    if not well and was is not None and was.closed_at is None:
-        return
-    detail = "disabled or gone at Stripe"
-    row = {**key, "detail": detail, "opened_at": now, "closed_at": now if well else None}
-    upsert(connection, alerts, [row], changes=["closed_at", *([] if well else ["opened_at"])])
+def _noted(connection: Connection, endpoint: Endpoint, *, well: bool, now: int) -> Fact | None:
+    """Open or close the alert of one endpoint; what changed by that."""
+    workspace_id, subject = endpoint.workspace_id, endpoint.label
+    if well:
+        closed = close_alert(connection, workspace_id, DISABLED, subject, now=now)
+        return AlertClosed(workspace_id, DISABLED, subject) if closed else None
+    if open_alert(connection, workspace_id, DISABLED, subject, AT_STRIPE, now=now):
+        return AlertOpened(workspace_id, DISABLED, subject, AT_STRIPE)
+    return None
 
 
 def _last(connection: Connection, workspace_id: int) -> str | None:

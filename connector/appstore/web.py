@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import aiohttp_jinja2
 from aiohttp import web
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.appstore import sessions
@@ -21,15 +20,17 @@ from connector.appstore.sessions import COOKIE, Session
 from connector.appstore.words import FILTERS
 from connector.errors import DatabaseError, UsageError
 from connector.telemetry.facts import StageFailed
+from connector.web import templates
 from connector.web.forms import Form, bounded, read_form
 from connector.web.safety import HEADERS, elsewhere, from_own_origin, set_cookie
+from connector.web.templates import Templates
 from connector.workspaces import store
 from connector.workspaces.modes import Mode
 from connector.workspaces.store import Workspace
 
 __all__ = ["HEADERS", "Door", "Form", "Visit", "bounded", "elsewhere", "is_ours", "message", "set_cookie", "shown"]
 
-JINJA: web.AppKey[Environment] = web.AppKey("connector.appstore.jinja", Environment)
+JINJA: Templates = web.AppKey("connector.appstore.jinja", Environment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +48,12 @@ Page = Callable[[Visit], Awaitable[web.StreamResponse]]
 
 def prepare(app: web.Application) -> None:
     """Give `app` the templates."""
-    aiohttp_jinja2.setup(
-        app,
-        app_key=JINJA,
-        loader=PackageLoader("connector.appstore", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        filters=FILTERS,
-    )
+    templates.prepare(app, JINJA, "connector.appstore", FILTERS)
 
 
 def shown(request: web.Request, template: str, context: Mapping[str, Any], *, status: int = 200) -> web.Response:
     """A page."""
-    response = aiohttp_jinja2.render_template(template, request, dict(context), app_key=JINJA, status=status)
-    response.headers.update(HEADERS)
-    return response
+    return templates.rendered(request, JINJA, template, context, headers=HEADERS, status=status)
 
 
 def message(request: web.Request, title: str, what: str, todo: str, *, status: int) -> web.Response:

@@ -22,7 +22,7 @@ from connector.errors import UsageError
 from connector.mapping.review import Checks
 from connector.mapping_files import Loaded, mapping_files, run_examples, shipped_folder
 from connector.outbox.alerts import THE_SERVICE, open_alert
-from connector.telemetry.facts import MappingsRefused, Tell
+from connector.telemetry.facts import AlertOpened, MappingsRefused, Tell
 
 LOOK_S = 1.0
 _SHOWN = 20
@@ -80,7 +80,9 @@ class Folder:
     async def _refused(self, refused: Refused) -> Refused:
         self._tell(MappingsRefused(str(self.path), len(refused.problems), refused.problems[0]))
         detail = "\n".join(refused.problems[:_SHOWN])
-        await self._database.transact(open_alert, THE_SERVICE, REFUSED, str(self.path), detail, now=wall())
+        where = str(self.path)
+        if await self._database.transact(open_alert, THE_SERVICE, REFUSED, where, detail, now=wall()):
+            self._tell(AlertOpened(THE_SERVICE, REFUSED, where, detail))
         return refused
 
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 import typer
 
@@ -21,6 +21,8 @@ from connector.errors import UsageError
 
 if TYPE_CHECKING:
     from connector.cli.session import Session
+
+T = TypeVar("T")
 
 BATCH = 100
 SHOWN = 1000
@@ -50,6 +52,27 @@ class Manner:
     def batch(self) -> int:
         """What goes into one transaction: a second's worth at most."""
         return min(BATCH, self.rate or BATCH)
+
+
+Id: TypeAlias = tuple[int, bytes]
+"""(workspace, key): the order in which much is gone through."""
+
+
+async def pages(
+    read: Callable[[Id, int], Awaitable[Sequence[T]]], place: Callable[[T], Id], manner: Manner, *, start: Id
+) -> AsyncIterator[Sequence[T]]:
+    """All of them in small pages, the next read once the one before is worked off; no more than `manner` allows.
+
+    `read` takes after which id, and how many; `place` says the id of one.
+    """
+    last, left = start, manner.limit
+    while left is None or left > 0:
+        size = manner.batch if left is None else min(manner.batch, left)
+        page = await read(last, size)
+        if not page:
+            return
+        yield page
+        last, left = place(page[-1]), None if left is None else left - len(page)
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,18 +133,15 @@ async def _preview(session: Session, selection: EventSelection, manner: Manner) 
     return Preview("replay", "events", matched, rows)
 
 
-async def _pages(session: Session, selection: EventSelection, manner: Manner) -> AsyncIterator[Sequence[ReceivedEvent]]:
+def _pages(session: Session, selection: EventSelection, manner: Manner) -> AsyncIterator[Sequence[ReceivedEvent]]:
     from connector.inbox import selection as sql
 
-    last, left = sql.NOWHERE, manner.limit
-    while left is None or left > 0:
-        size = manner.batch if left is None else min(manner.batch, left)
-        page = await session.database.read(sql.page, selection, after=last, limit=size)
-        if not page:
-            return
-        yield page
-        last = (page[-1].workspace_id, page[-1].key)
-        left = None if left is None else left - len(page)
+    return acting.pages(
+        lambda after, limit: session.database.read(sql.page, selection, after=after, limit=limit),
+        lambda event: (event.workspace_id, event.key),
+        manner,
+        start=sql.NOWHERE,
+    )
 
 
 def _doing(session: Session, selection: EventSelection) -> acting.Do:

@@ -215,17 +215,15 @@ def _of_age(action: str, old: int, hours: int) -> str:
     )
 
 
-async def _pages(session: Session, selection: Selection, manner: Manner) -> AsyncIterator[Sequence[Id]]:
+def _pages(session: Session, selection: Selection, manner: Manner) -> AsyncIterator[Sequence[Id]]:
     from connector.outbox import selection as sql
 
-    last, left = sql.NOWHERE, manner.limit
-    while left is None or left > 0:
-        size = manner.batch if left is None else min(manner.batch, left)
-        page = await session.database.read(sql.page, selection, after=last, limit=size)
-        if not page:
-            return
-        yield page
-        last, left = page[-1], None if left is None else left - len(page)
+    return acting.pages(
+        lambda after, limit: session.database.read(sql.page, selection, after=after, limit=limit),
+        lambda each: each,
+        manner,
+        start=sql.NOWHERE,
+    )
 
 
 def _doing(session: Session, verb: Verb, selection: Selection) -> acting.Do:

@@ -25,6 +25,8 @@ ACTIONS = {
 FIELDS = ("state", "reason", "name", "type", "status", "since", "until")
 DEFAULT_RATE, FASTEST = 50, 1_000
 PREVIEWED = 12
+LOOKED_AT = 5_000
+"""Deliveries that a preview tells the names and ages of; how many there are is counted whole."""
 
 
 class DeadLetters:
@@ -54,12 +56,13 @@ class DeadLetters:
 
     async def _preview(self, visit: Visit) -> web.StreamResponse:
         action, wanted = _action(visit), _chosen(visit, visit.query)
-        counts = await visit.parts.database.read(selection.count_by_name, wanted)
-        matched = sum(count for *_, count in counts)
+        read = visit.parts.database.read
+        matched = await read(selection.count, wanted)
+        counts = await read(selection.count_by_name, wanted, most=LOOKED_AT)
         max_age = visit.parts.settings.max_age_ms
         old = 0
         if max_age is not None and action != "discard":
-            old = await visit.parts.database.read(selection.count_older, wanted, than=visit.parts.now() - max_age)
+            old = await read(selection.count_older, wanted, than=visit.parts.now() - max_age, most=LOOKED_AT)
         return visit.show(
             "bulk.html",
             f"{action.capitalize()} {matched:,} deliveries",
@@ -68,6 +71,7 @@ class DeadLetters:
             counts=counts[:PREVIEWED],
             more=max(0, len(counts) - PREVIEWED),
             matched=matched,
+            looked_at=LOOKED_AT if matched > LOOKED_AT else None,
             old=old,
             hours=visit.parts.settings.max_age,
             asked={name: visit.query[name] for name in FIELDS if name in visit.query},

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from connector import strict_json
@@ -20,14 +21,25 @@ from connector.inbox import coverage, store
 from connector.inbox.store import ReceivedEvent
 from connector.mapping.context import Options
 from connector.mapping.difference import Comparison, Difference
+from connector.mapping.entry import Entry
+from connector.mapping.excerpt import excerpt
 from connector.mapping.problem import Problem
 from connector.mapping.proposal import propose, proposed_name
 from connector.mapping.review import Checks
+from connector.mapping_files import shipped_folder
 from connector.outbox.preview import preview
 
 NEW_FILE = "console.yaml"
 """Where an entry goes that is added here."""
 LOOKED_AT, SHOWN = 500, 20
+EXAMPLE = """version: 1
+source: segment
+contact: {user_id: userId}
+events:
+  - trigger: track Class Booked
+    name: booked-class
+    metadata: {seats: {number: properties.seats}}"""
+"""What an empty editor shows in grey."""
 MOST_KEYS = 10
 _NAME = re.compile(r"[\w][\w./-]{0,120}\.ya?ml")
 
@@ -94,6 +106,17 @@ async def proposed(database: Database, workspace_id: int, source: str, event_typ
             payload = None
     name = proposed_name(source, event_type)
     return propose(source, event_type, payload, limit=MOST_KEYS, name=name, taken={}).text()
+
+
+def copied(entry: Entry) -> str:
+    """A shipped entry as it is written, to be changed: under its id it takes the shipped one's place. Reads its file.
+
+    Raises UsageError where it is none of those.
+    """
+    file = Path(entry.place.file)
+    if not file.is_relative_to(shipped_folder()):
+        raise UsageError("that entry is not of the shipped catalogue: change it in its own file")
+    return excerpt(file.read_text("utf-8"), entry.place.line, entry.id)
 
 
 def appended(before: str, text: str) -> str:

@@ -8,17 +8,16 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from connector.console import pages, passwords, users
+from connector.console import pages, passwords, sessions, users
 from connector.console.access import LARGEST_FORM, SIGN_IN, Route, Visit, cookie_name
 from connector.console.parts import Parts
 from connector.console.roles import Role
 from connector.console.throttle import Throttle
-from connector.console.users import LIFETIME_MS, User
+from connector.console.users import User
 from connector.errors import DatabaseError
 from connector.telemetry.facts import StageFailed
 from connector.web.forms import Form, read_form
-from connector.web.safety import elsewhere, from_own_origin, set_cookie
-from connector.workspaces import audit
+from connector.web.safety import elsewhere, from_own_origin
 
 AT_ONCE = 2
 """Passwords looked at side by side: each takes a core and 16 MiB for a while."""
@@ -32,8 +31,10 @@ FILES = {"console.css": "text/css", "console.js": "text/javascript"}
 class Entry:
     """The routes that need no session, and the one that ends it."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, provider: str | None = None) -> None:
         self._parts = parts
+        self._provider = provider
+        """The identity provider, where there is one, as the page names it."""
         self._throttle = Throttle()
         self._hashing = asyncio.Semaphore(AT_ONCE)
         folder = resources.files("connector.console").joinpath("static")
@@ -65,7 +66,7 @@ class Entry:
     async def _ask(self, request: web.Request) -> web.StreamResponse:
         if cookie_name(request, self._parts.settings.base_url) is None:
             return pages.message(request, "Not over this connection", NOT_SAFE, status=403)
-        return _form(request)
+        return self._form(request)
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
         base_url = self._parts.settings.base_url
@@ -85,23 +86,18 @@ class Entry:
         name, address, now = form["name"][: users.LONGEST_NAME], request.remote or "", self._parts.now()
         if wait := self._throttle.wait_ms(name, address, now=now):
             error = f"Too many tries were wrong. The next one is looked at in {-(-wait // 1000)} s."
-            return _form(request, error=error, name=name, status=429)
+            return self._form(request, error=error, name=name, status=429)
         self._throttle.failed(name, address, now=now)  # taken back when it was right: many at once count, too
         user = await self._known(name, form.exact("password"))
         if user is None:
-            await self._noted("console.sign-in.refused", name, address)
-            return _form(request, error="That name and password do not belong together.", name=name, status=403)
-        session = await self._parts.database.transact(
-            users.sign_in, user, before=request.cookies.get(cookie), now=self._parts.now()
-        )
+            await sessions.noted(self._parts, "console.sign-in.refused", name, request)
+            return self._form(request, error="That name and password do not belong together.", name=name, status=403)
+        session = await sessions.begin(self._parts, request, user, cookie, how="password")
         if session is None:
-            return _form(request, error="That user was changed just now. Try again.", name=name, status=403)
+            return self._form(request, error="That user was changed just now. Try again.", name=name, status=403)
         self._throttle.succeeded(name, address)
-        await self._noted("console.sign-in", user.name, address)
         response = elsewhere(back_to(form["to"]))
-        secure = cookie.startswith("__Host-")
-        seconds = LIFETIME_MS // 1000
-        set_cookie(response, cookie, session.token, seconds=seconds, same_site="Strict", secure=secure)
+        sessions.give(response, cookie, session)
         return response
 
     async def _known(self, name: str, password: str) -> User | None:
@@ -111,10 +107,17 @@ class Entry:
             right = await asyncio.to_thread(passwords.matches, password, kept)
         return found[0] if found and right else None
 
-    async def _noted(self, action: str, name: str, address: str) -> None:
-        await self._parts.database.transact(
-            audit.record, 0, actor=f"{name} (console)", action=action, detail={"from": address}, now=self._parts.now()
-        )
+    def _form(
+        self, request: web.Request, *, error: str | None = None, name: str = "", status: int = 200
+    ) -> web.Response:
+        context = {
+            "title": "Sign in",
+            "error": error,
+            "name": name,
+            "to": back_to(request.query.get("to", "")),
+            "provider": self._provider,
+        }
+        return pages.shown(request, "sign_in.html", context, status=status)
 
     async def _sign_out(self, visit: Visit) -> web.StreamResponse:
         await self._parts.database.transact(users.sign_out, visit.session.token)
@@ -130,11 +133,6 @@ def back_to(path: str) -> str:
     ours = not parts.scheme and not parts.netloc and parts.path.startswith("/console/") and "\\" not in path
     safe = ours and path.isascii() and path.isprintable() and not parts.path.startswith("/console/sign-")
     return path if safe else "/console/"
-
-
-def _form(request: web.Request, *, error: str | None = None, name: str = "", status: int = 200) -> web.Response:
-    context = {"title": "Sign in", "error": error, "name": name, "to": back_to(request.query.get("to", ""))}
-    return pages.shown(request, "sign_in.html", context, status=status)
 
 
 async def first_user(parts: Parts) -> str | None:

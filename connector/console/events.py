@@ -13,15 +13,20 @@ from connector.console.access import Route, Visit
 from connector.console.body import shown_body
 from connector.console.roles import Role
 from connector.console.words import iso
+from connector.database.engine import Database
 from connector.errors import UsageError
 from connector.events import ReceivedState
-from connector.inbox import browse, store
+from connector.inbox import browse, selection, store
 from connector.inbox.browse import Found, Wanted
+from connector.inbox.selection import EventSelection
 from connector.inbox.sources import SOURCES
-from connector.outbox import history, reasons, replay
+from connector.outbox import history, reasons, replay, verbs
 from connector.outbox.replay import NotReplayed
 
 LIMIT = 50
+AT_ONCE, MOST_AT_ONCE = 100, 1_000
+"""Events mapped again in one transaction, and for one press of the button."""
+NOT_MAPPED = (ReceivedState.UNMAPPED, ReceivedState.IGNORED, ReceivedState.FAILED)
 FIELDS = ("q", "state", "source", "type", "reason", "since", "until")
 COLUMNS = ("key", "source", "type", "sender_id", "state", "reason", "live", "received_at", "occurred_at", "api_version")
 
@@ -30,10 +35,11 @@ class Events:
     """The list, and one event."""
 
     def routes(self) -> list[Route]:
-        """GET /console/events, its export, and one; POST to have one mapped again."""
+        """GET /console/events, its export, and one; POST to have one, or those found, mapped again."""
         return [
             Route("GET", "/console/events", Role.VIEWER, self._list),
             Route("GET", "/console/events.{form:csv|json}", Role.VIEWER, self._export),
+            Route("POST", "/console/events/replay", Role.OPERATOR, self._replay_found),
             Route("GET", "/console/events/{key}", Role.VIEWER, self._one),
             Route("POST", "/console/events/{key}/replay", Role.OPERATOR, self._replay),
         ]
@@ -94,6 +100,38 @@ class Events:
         if replay.BODY_GONE in refused:
             raise UsageError("Its bytes are no longer kept: it cannot be mapped again.")
         return visit.go(f"/console/events/{key.hex()}", done="mapped_again")
+
+    async def _replay_found(self, visit: Visit) -> web.StreamResponse:
+        """In small transactions, and not beyond what somebody waits for: pressed again it goes on with the rest."""
+        asked = {name: visit.form[name] for name in FIELDS if visit.form[name]}
+        wanted = search.events(visit.workspace_id, asked, now=visit.parts.now())
+        if wanted.state not in NOT_MAPPED:
+            raise UsageError("which events? Those of one state that nothing was made of: unmapped, ignored or failed")
+        done = await _mapped_again(visit.parts.database, _selection(wanted))
+        await visit.audited("events.replay", chosen=asked, done=done)
+        visit.parts.received()
+        visit.parts.queued()
+        return visit.go("/console/events", **asked, done="all_mapped_again" if done else "unchanged")
+
+
+def _selection(wanted: Wanted) -> EventSelection:
+    return EventSelection(
+        wanted.workspace_id, wanted.state, wanted.source, wanted.type, wanted.reason, wanted.since, wanted.until
+    )
+
+
+async def _mapped_again(database: Database, wanted: EventSelection) -> int:
+    """How many of them are, `MOST_AT_ONCE` at most."""
+    done, after = 0, selection.NOWHERE
+    while done < MOST_AT_ONCE:
+        found = await database.read(selection.page, wanted, after=after, limit=AT_ONCE)
+        if not found:
+            break
+        ids = [(event.workspace_id, event.key) for event in found]
+        results = await database.transact(verbs.replay_events, wanted, ids, now=database.clock.now())
+        done += sum(each.mapped_again for each in results)
+        after = ids[-1]
+    return done
 
 
 async def _rows(visit: Visit, wanted: Wanted, q: str | None) -> AsyncIterator[Sequence[Mapping[str, Any]]]:

@@ -20,6 +20,7 @@ from connector.errors import UsageError
 from connector.inbox import coverage
 from connector.inbox.coverage import Unmapped
 from connector.inbox.sources import SOURCES
+from connector.mapping.entry import Entry
 from connector.mapping.explain import explain
 from connector.outbox.delivery import State
 
@@ -85,7 +86,14 @@ class MappingPages:
         entry = next((each for each in rules.catalog.entries if each.id == wanted), None)
         if entry is None:
             raise UsageError("there is no such entry")
-        return visit.show("entry.html", entry.id, entry=entry, explained=explain(entry), place=entry.place)
+        return visit.show(
+            "entry.html",
+            entry.id,
+            entry=entry,
+            explained=explain(entry),
+            place=entry.place,
+            edit=_where_to_change(visit, entry) if visit.role.may(Role.OPERATOR) else None,
+        )
 
     async def _edit(self, visit: Visit) -> web.StreamResponse:
         """A file of the set, with a proposal behind it where a type is named."""
@@ -98,10 +106,10 @@ class MappingPages:
             made = await drafts.proposed(visit.parts.database, visit.workspace_id, source, event_type)
             text = drafts.appended(text, made)
         elif (switch := visit.query.get("on")) is not None:
-            entry = next((each for each in visit.parts.mappings.catalog.entries if each.id == switch), None)
-            if entry is None:
-                raise UsageError("there is no such entry")
+            entry = _shared(visit, switch)
             text = drafts.appended(text, _switch(entry.source, entry.id))
+        elif (shipped := visit.query.get("copy")) is not None:
+            text = drafts.appended(text, await asyncio.to_thread(drafts.copied, _shared(visit, shipped)))
         return await self._shown(visit, name, text)
 
     async def _check(self, visit: Visit) -> web.StreamResponse:
@@ -152,12 +160,30 @@ class MappingPages:
             name=name,
             tried=tried,
             looked_at=drafts.LOOKED_AT,
+            example=drafts.EXAMPLE,
             error=error,
             digest=before.set.digest,
             may_deploy=visit.role.may(Role.ADMIN),
             folder=visit.parts.settings.mappings_dir,
             deployed=await visit.parts.database.read(store.active_digest),
         )
+
+
+def _shared(visit: Visit, entry_id: str) -> Entry:
+    """The entry of that id, of those that all workspaces have. Raises UsageError."""
+    for entry in visit.parts.mappings.catalog.entries:
+        if entry.id == entry_id:
+            return entry
+    raise UsageError("there is no such entry")
+
+
+def _where_to_change(visit: Visit, entry: Entry) -> dict[str, str] | None:
+    """What the editor is asked for about an entry: its file, or a copy of a shipped one; None for a workspace's own."""
+    if entry.place.file in visit.parts.mappings.built.set.documents:
+        return {"file": entry.place.file}
+    if any(each.place == entry.place for each in visit.parts.mappings.catalog.entries):
+        return {"copy": entry.id}
+    return None
 
 
 def _switch(source: str, entry_id: str) -> str:

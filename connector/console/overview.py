@@ -14,7 +14,7 @@ from connector.console.plot import Bars, Line
 from connector.console.roles import Role
 from connector.database.tables import lanes
 from connector.inbox import browse as inbox
-from connector.outbox import alerts, browse, bulk, hours
+from connector.outbox import alerts, browse, bulk, hours, reasons
 from connector.outbox.alerts import Alert
 from connector.outbox.delivery import State
 from connector.outbox.hours import Hour
@@ -114,7 +114,14 @@ class Overview:
         following = start + SHOWN if len(visit.places) > start + SHOWN else None
         service = await read(alerts.open_alerts, alerts.THE_SERVICE)
         return visit.show(
-            template, "Overview", standings=found, service_alerts=service, now=now, following=following, start=start
+            template,
+            "Overview",
+            standings=found,
+            service_alerts=service,
+            now=now,
+            following=following,
+            start=start,
+            meanings=reasons.DELIVERY_STATES,
         )
 
 

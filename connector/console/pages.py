@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import aiohttp_jinja2
 from aiohttp import web
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from connector.console.words import FILTERS
+from connector.web import templates
 from connector.web.safety import HEADERS as COMMON
 from connector.web.safety import OWN_SCRIPT
+from connector.web.templates import Templates
 
-JINJA: web.AppKey[Environment] = web.AppKey("connector.console.jinja", Environment)
+JINJA: Templates = web.AppKey("connector.console.jinja", Environment)
 HEADERS: Final[Mapping[str, str]] = {**COMMON, "Content-Security-Policy": OWN_SCRIPT}
 
 NO_DATABASE = "The database does not answer. Nothing was changed, unless this page said so before. Try again soon."
@@ -28,6 +29,7 @@ DONE: Final[Mapping[str, str]] = {
     "release": "Released. It goes out now.",
     "wake": "It is tried now.",
     "mapped_again": "Its event is mapped again.",
+    "all_mapped_again": "They are mapped again, a thousand at most. Those that are still here: press it once more.",
     "paused": "Paused. Nothing is sent until you resume; what arrives is stored and waits.",
     "resumed": "Resumed. What has waited goes out now.",
     "watching": "Watching. What arrives is mapped and shown, and nothing is sent.",
@@ -44,23 +46,12 @@ DONE: Final[Mapping[str, str]] = {
 
 def prepare(app: web.Application) -> None:
     """Give `app` the templates."""
-    aiohttp_jinja2.setup(
-        app,
-        app_key=JINJA,
-        loader=PackageLoader("connector.console", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        filters=FILTERS,
-    )
+    templates.prepare(app, JINJA, "connector.console", FILTERS)
 
 
 def shown(request: web.Request, template: str, context: Mapping[str, Any], *, status: int = 200) -> web.Response:
     """A page."""
-    response = aiohttp_jinja2.render_template(template, request, dict(context), app_key=JINJA, status=status)
-    response.headers.update(HEADERS)
-    return response
+    return templates.rendered(request, JINJA, template, context, headers=HEADERS, status=status)
 
 
 def message(request: web.Request, title: str, what: str, *, status: int) -> web.Response:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from connector.console import passwords
 from connector.console.roles import Role
+from connector.database.rows import insert_new
 from connector.database.tables import console_sessions, console_users
 from connector.errors import UsageError
 from connector.events import digest
@@ -24,6 +25,8 @@ LIFETIME_MS = 12 * 60 * 60 * 1000
 LONGEST_NAME, LONGEST_TOKEN = 64, 128
 FIRST = "admin"
 """Whom CONNECTOR_CONSOLE_PASSWORD, or the first start, makes."""
+OUTSIDE = "oidc:"
+"""How the names of those begin who sign in at an identity provider; no local user has such a one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ def add(connection: Connection, name: str, role: Role, kept: str, *, now: int) -
     """Add a user; `kept` is the stored form of the password. Raises UsageError."""
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
         raise UsageError(f"a user's name has 1 … {LONGEST_NAME} printable characters and no blank around them")
+    if name.startswith(OUTSIDE):
+        raise UsageError(f"names that begin with {OUTSIDE!r} are of those who sign in at the identity provider")
     if find(connection, name) is not None:
         raise UsageError(f"there is a user {name!r} already: `connector console users password` changes the password")
     row = {"name": name, "role": role, "password": kept, "created_at": now, "password_at": now}
@@ -73,6 +78,8 @@ def remove(connection: Connection, name: str) -> None:
 
 def set_password(connection: Connection, name: str, kept: str, *, now: int) -> None:
     """Change a password and end the sessions. Raises UsageError."""
+    if name.startswith(OUTSIDE):
+        raise UsageError(f"{name!r} signs in at the identity provider, and has no password here")
     statement = update(console_users).where(console_users.c.name == name)
     if not connection.execute(statement.values(password=kept, password_at=now)).rowcount:
         raise _unknown(name)
@@ -126,6 +133,17 @@ def session(connection: Connection, token: str, *, now: int) -> Session | None:
     )
     row = connection.execute(query).one_or_none()
     return None if row is None else Session(_user(row), token)
+
+
+def from_outside(connection: Connection, name: str, role: Role, *, now: int) -> User:
+    """The user of somebody whom the identity provider has let in, made where there was none, in today's role."""
+    assert name.startswith(OUTSIDE)
+    row = {"name": name, "role": role, "password": passwords.NOBODYS, "created_at": now, "password_at": now}
+    insert_new(connection, console_users, [row])
+    changed = update(console_users).where(console_users.c.name == name, console_users.c.role != role)
+    if connection.execute(changed.values(role=role)).rowcount:
+        _end_all(connection, name)  # in other browsers, which were let in as something else
+    return _user(connection.execute(select(console_users).where(console_users.c.name == name)).one())
 
 
 def sign_out(connection: Connection, token: str) -> None:

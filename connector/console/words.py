@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
+
+from markupsafe import Markup, escape
 
 from connector.outbox.browse import COUNTED
 
@@ -59,6 +62,36 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def readable(value: object, key: str) -> str:
+    """A metadata value as people say it, where what is sent says it otherwise: money and dates; else empty."""
+    if isinstance(value, dict) and isinstance(value.get("amount"), int) and isinstance(value.get("currency"), str):
+        return f"{value['amount'] / 100:,.2f} {value['currency'].upper()}"
+    if key.endswith("_date") and isinstance(value, int):
+        return at(value * 1000)
+    return ""
+
+
+def coded(text: str) -> Markup:
+    """Escaped, and what stands between backticks as code."""
+    return Markup(_TICKED.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - of escaped text
+
+
+def on_this_page(remedy: str) -> str:
+    """What to do, in the words of the buttons instead of the commands that do the same."""
+    for command, button in _BUTTONS:
+        remedy = remedy.replace(command, button)
+    return remedy[:1].upper() + remedy[1:]
+
+
+_TICKED = re.compile("`([^`]+)`")
+_BUTTONS = (
+    ("`connector deliveries release --reason too_old`", "release"),
+    ("`connector deliveries replay`", "replay"),
+    ("`connector deliveries release`", "release"),
+    ("`connector events replay`", "map it again"),
+)
+
+
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "at": at,
     "iso": iso,
@@ -67,4 +100,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "short": short,
     "said": said,
     "words": words,
+    "readable": readable,
+    "coded": coded,
+    "on_this_page": on_this_page,
 }

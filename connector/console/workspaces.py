@@ -88,10 +88,15 @@ class WorkspacePages:
     async def _report(self, visit: Visit) -> web.StreamResponse:
         workspace = await _workspace(visit)
         read, now = visit.parts.database.read, visit.parts.now()
-        found = await read(report.read, workspace.id, workspace.mode, now=now)
+        found = await read(report.at_a_glance, workspace.id, workspace.mode, now=now)
         held = Selection(workspace.id, states=(State.HELD,), reasons=HELD_BY_MODE)
         return visit.show(
-            "go_live.html", "Go live", report=found, workspace=workspace, held=await read(selection.count, held)
+            "go_live.html",
+            "Go live",
+            report=found,
+            workspace=workspace,
+            held=await read(selection.count, held),
+            newest=report.NEWEST,
         )
 
     async def _go_live(self, visit: Visit) -> web.StreamResponse:

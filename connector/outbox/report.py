@@ -6,20 +6,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, select
 
 from connector.database.tables import deliveries
 from connector.events import Identifier
-from connector.outbox import history, reasons, selection
+from connector.outbox import browse, history, reasons, selection
 from connector.outbox.delivery import State, from_row
 from connector.workspaces.modes import Mode
 
 DAYS = 7
 DAY_MS = 86_400_000
 PEOPLE = 100
+NEWEST = 5_000
 LOOKED_AT = 2_000
 """Deliveries of each state in which people are looked for: more would take long where one customer made them all."""
 
@@ -117,11 +118,31 @@ def _standing(state: State, reason: str | None, count: int) -> Standing:
 
 def read(connection: Connection, workspace_id: int, mode: Mode, *, now: int, match: Match | None = None) -> Report:
     """The report on what the database holds."""
-    since = (now // DAY_MS - DAYS + 1) * DAY_MS
-    made = selection.count_by_day(connection, workspace_id, since=since)
+    made = selection.count_by_day(connection, workspace_id, since=_since(now))
     counts = history.count_by_reason(connection, workspace_id, list(State))
     found = [(state, reason or None, count) for (state, reason), count in counts.items()]
     return summary(mode, made, found, now=now, match=match)
+
+
+def at_a_glance(connection: Connection, workspace_id: int, mode: Mode, *, now: int) -> Report:
+    """The same in no time, for a page: days of the newest `NEWEST` of each state, counts as far as `browse` counts."""
+    made = selection.count_by_day(connection, workspace_id, since=_since(now), newest=NEWEST)
+    return summary(mode, made, list(_standing_at_a_glance(connection, workspace_id)), now=now)
+
+
+def _standing_at_a_glance(connection: Connection, workspace_id: int) -> Iterator[tuple[str, str | None, int]]:
+    with_reason = Counter[State]()
+    for group in browse.groups(connection, workspace_id, list(State)):
+        with_reason[group.state] += group.count
+        yield group.state.value, group.reason, group.count
+    for state in State:
+        left = browse.count_up_to(connection, workspace_id, state) - with_reason[state]
+        if left > 0:
+            yield state.value, None, left
+
+
+def _since(now: int) -> int:
+    return (now // DAY_MS - DAYS + 1) * DAY_MS
 
 
 def people(connection: Connection, workspace_id: int, *, limit: int = PEOPLE) -> list[Person]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, Integer, and_, cast, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Integer, and_, cast, exists, func, or_, select, tuple_, union_all
 
 from connector.database.tables import attempts, deliveries, received_events, seconds, wanted
 from connector.events import Identifier, Key
@@ -115,34 +115,45 @@ def count(connection: Connection, wanted_ones: Selection) -> int:
     return connection.scalar(select(func.count()).select_from(deliveries).where(*conditions(wanted_ones))) or 0
 
 
-def count_by_name(connection: Connection, wanted_ones: Selection) -> list[tuple[str, str, str | None, int]]:
-    """(name, state, reason, count), the most first."""
-    columns = (deliveries.c.name, deliveries.c.state, deliveries.c.reason)
-    query = select(*columns, func.count()).where(*conditions(wanted_ones)).group_by(*columns)
+def count_by_name(
+    connection: Connection, wanted_ones: Selection, *, most: int | None = None
+) -> list[tuple[str, str, str | None, int]]:
+    """(name, state, reason, count), the most first; of `most` of them where that is given."""
+    names = ("name", "state", "reason")
+    found = select(*(deliveries.c[name] for name in names)).where(*conditions(wanted_ones)).limit(most).subquery()
+    columns = [found.c[name] for name in names]
+    query = select(*columns, func.count()).group_by(*columns)
     rows = [(row[0], row[1], row[2], row[3]) for row in connection.execute(query)]
     return sorted(rows, key=lambda row: (-row[3], row[0]))
 
 
-def count_older(connection: Connection, wanted_ones: Selection, *, than: int) -> int:
-    """How many of them happened before `than` (milliseconds), by their sender's time."""
-    same = and_(
-        received_events.c.workspace_id == deliveries.c.workspace_id, received_events.c.key == deliveries.c.received_key
-    )
+def count_older(connection: Connection, wanted_ones: Selection, *, than: int, most: int | None = None) -> int:
+    """How many of them, or of `most` of them, happened before `than` (milliseconds), by their sender's time."""
+    keys = (deliveries.c.workspace_id, deliveries.c.received_key)
+    found = select(*keys).where(*conditions(wanted_ones)).limit(most).subquery()
+    same = and_(received_events.c.workspace_id == found.c.workspace_id, received_events.c.key == found.c.received_key)
     happened = func.coalesce(received_events.c.occurred_at * 1000, received_events.c.received_at)
-    query = select(func.count()).select_from(deliveries).join(received_events, same)
-    return connection.scalar(query.where(*conditions(wanted_ones), happened < than)) or 0
+    query = select(func.count()).select_from(found).join(received_events, same)
+    return connection.scalar(query.where(happened < than)) or 0
 
 
-def count_by_day(connection: Connection, workspace_id: int, *, since: int) -> list[tuple[int, str, int]]:
-    """(day since 1970, name, count) of what was made since."""
-    day = cast(deliveries.c.mapped_at / DAY_MS, Integer)
-    query = select(day, deliveries.c.name, func.count()).where(
-        deliveries.c.workspace_id == workspace_id,
-        deliveries.c.state.in_([state.value for state in State]),  # walks the index by state and time
-        deliveries.c.updated_at >= since,
-        deliveries.c.mapped_at >= since,
-    )
-    return [(int(row[0]), row[1], row[2]) for row in connection.execute(query.group_by(day, deliveries.c.name))]
+def count_by_day(
+    connection: Connection, workspace_id: int, *, since: int, newest: int | None = None
+) -> list[tuple[int, str, int]]:
+    """(day since 1970, name, count) of what was made since; of the `newest` of each state where that is given."""
+    columns = deliveries.c
+    parts = [
+        select(columns.name, columns.mapped_at)
+        .where(columns.workspace_id == workspace_id, columns.state == state.value, columns.updated_at >= since)
+        .order_by(columns.updated_at.desc())  # walks the index by state and time
+        .limit(newest)
+        .subquery()
+        for state in State
+    ]
+    found = union_all(*(select(part) for part in parts)).subquery()
+    day = cast(found.c.mapped_at / DAY_MS, Integer)
+    query = select(day, found.c.name, func.count()).where(found.c.mapped_at >= since).group_by(day, found.c.name)
+    return [(int(row[0]), row[1], row[2]) for row in connection.execute(query)]
 
 
 def page(connection: Connection, wanted_ones: Selection, *, after: Id, limit: int) -> list[Id]:

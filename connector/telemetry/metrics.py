@@ -72,6 +72,16 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        self._of_webhooks()
+        self._of_deliveries()
+        self._of_intercoms_webhooks()
+        self._of_alerts()
+        self._of_setting_up()
+        self._of_stripe()
+        self._of_this_service()
+        self._count = self._counting()
+
+    def _of_webhooks(self) -> None:
         self._stored = self._counter("events_stored", "Events durably stored; duplicates included.", "source")
         self._bytes = self._counter("webhook_bytes", "Bytes of stored webhooks.", "source")
         self._acknowledged = self._histogram(
@@ -82,34 +92,48 @@ class Metrics:
         self._untested = self._counter(
             "unknown_api_version_events", "Mapped events of an API version newer than those tested.", "source", "why"
         )
+
+    def _of_deliveries(self) -> None:
         self._made = self._counter("deliveries_made", "Deliveries that events became.", "source")
         self._attempts = self._counter("attempts", "Attempts at Intercom.", "outcome", "step")
         self._call = self._histogram("attempt_seconds", "Duration of one attempt.", _CALL_S, "outcome")
         self._delivered = self._histogram(
             "delivery_seconds", "From a webhook's receipt to Intercom's acceptance.", _DELIVERED_S
         )
+        self._verified = self._counter("verified_deliveries", "Deliveries looked up in Intercom.", "result")
+
+    def _of_intercoms_webhooks(self) -> None:
         self._notified = self._counter("intercom_webhooks", "Webhooks of Intercom's, by topic.", "topic")
         self._woken = self._counter("deliveries_woken", "Deliveries due because their contact appeared.")
         self._unheard = self._counter("intercom_webhooks_refused", "Not answered 200.", "status", "why")
         self._forgotten = self._counter("people_forgotten", "People all of whose data was deleted.", "asked_by")
+
+    def _of_alerts(self) -> None:
         self._stopped = self._counter("workspaces_stopped", "Workspaces stopped until somebody acts.")
         self._alerts = self._counter("alerts_opened", "Alerts opened.", "kind")
         self._alerts_closed = self._counter("alerts_closed", "Alerts that are over.", "kind")
         self._noticed = self._counter("alert_notices", "Alerts sent on, or not.", "sink", "outcome")
-        self._verified = self._counter("verified_deliveries", "Deliveries looked up in Intercom.", "result")
+
+    def _of_setting_up(self) -> None:
         self._installs = self._counter("installs", "Installations and removals of the app.", "what")
         self._requests_refused = self._counter(
             "requests_refused", "Signed requests of Intercom's that were not taken.", "path", "status", "why"
         )
         self._setup = self._counter("setup_changes", "What people changed in set-up.", "what")
+
+    def _of_stripe(self) -> None:
         self._reconciled = self._counter("reconciliations", "Looks at Stripe's list of events.", "outcome")
         self._listed = self._counter("reconciled_events", "Events that Stripe listed; missed: no webhook came.", "kind")
         self._asked = self._counter("stripe_questions", "Things that Stripe was asked for.", "what", "outcome")
+
+    def _of_this_service(self) -> None:
         self._taken_over = self._counter("processes_taken_over", "Processes that died and were taken over.")
         self._mappings_refused = self._counter("mappings_refused", "Changes of the mapping files that were refused.")
         self._failures = self._counter("stage_failures", "Errors of our own, by stage.", "stage")
 
-        self._count: Mapping[type[Fact], Callable[[Any], None]] = {
+    def _counting(self) -> Mapping[type[Fact], Callable[[Any], None]]:
+        """What is done at each kind of fact."""
+        return {
             WebhookStored: self._count_stored,
             WebhookRefused: lambda fact: self._refused.of(fact.source, str(fact.status), fact.why).inc(),
             EventMapped: self._count_mapped,

@@ -183,6 +183,9 @@ async def test_an_endpoint_disabled_at_stripe_makes_the_installation_unhealthy_u
         await check.look_at_stripe()
         assert (await deployment.intercom("/intercom/health", {"workspace_id": "acme"}))[1]["state"] == state
     assert await count(deployment.service.database) == 1
+    counted = deployment.service.metrics.render().decode()
+    assert 'connector_alerts_opened_total{kind="stripe_endpoint"} 2.0' in counted
+    assert 'connector_alerts_closed_total{kind="stripe_endpoint"} 1.0' in counted
 
 
 async def count(database: Database) -> int:

@@ -12,7 +12,7 @@ import pytest
 from connector.catalogues import built as built_module
 from connector.catalogues import folder as folders
 from connector.catalogues import store
-from connector.catalogues.deploying import Deployed, Refused, roll_back
+from connector.catalogues.deploying import REFUSED, Deployed, Refused, roll_back
 from connector.catalogues.folder import Folder
 from connector.catalogues.in_use import Mappings
 from connector.catalogues.mapping_set import SHIPPED_ALONE, MappingSet
@@ -267,6 +267,21 @@ async def test_a_folder_that_is_gone_is_a_refusal_and_no_crash(watched: Folder, 
     for _ in range(3):
         await watched.look()
     assert isinstance(await watched.take(), Refused)
+
+
+async def test_a_folder_that_stays_wrong_opens_one_alert_and_tells_it(
+    watched: Folder, folder: Path, told: list[object]
+):
+    edit(folder, HEAD + "  - nonsense\n")
+    for _ in range(2):
+        assert isinstance(await watched.take(), Refused)
+    [opened] = [fact for fact in told if isinstance(fact, AlertOpened)]
+    assert (opened.workspace_id, opened.kind, opened.subject) == (alerts.THE_SERVICE, REFUSED, str(folder))
+    edit(folder, HEAD + rule("closed-invoice"))
+    assert isinstance(await watched.take(), Deployed)
+    edit(folder, HEAD + "  - nonsense\n")
+    await watched.take()
+    assert len([fact for fact in told if isinstance(fact, AlertOpened)]) == 2
 
 
 async def test_a_change_that_the_database_did_not_take_is_tried_again(

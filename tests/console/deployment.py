@@ -130,9 +130,9 @@ def token_in(browser: Browser) -> str | None:
 
 
 @asynccontextmanager
-async def deployed(database_url: str, **settings: Any) -> AsyncIterator[Deployment]:
+async def deployed(database_url: str, port: int | None = None, **settings: Any) -> AsyncIterator[Deployment]:
     """A live workspace `acme` whose contact is Ada."""
-    port = free_port()
+    port = port or free_port()
     address = f"http://127.0.0.1:{port}"
     workspace = WorkspaceSettings(app_id="acme", token="acme-token", name="Acme")
     async with Sandbox(SandboxSettings(workspaces=(workspace,))) as sandbox:

@@ -6,14 +6,17 @@ import csv
 import io
 import json
 import re
+from html import unescape
 
 import pytest
 
-from connector.console import export, search
+from connector.console import events as console_events
+from connector.console import export, search, words
 from connector.console.body import shown_body
 from connector.errors import UsageError
 from connector.events import IdentifierKind
 from connector.mapping.proposal.tracing import traced
+from connector.outbox import reasons
 from tests.console.deployment import Deployment, invoice
 
 NASTY = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'><svg onload=alert(3)>"
@@ -86,8 +89,8 @@ async def test_one_delivery_tells_its_story_and_marks_what_was_picked(deployment
     (made,) = await deployment.settled()
     browser = await deployment.signed_in("otto")
     page = await browser.get(f"/console/deliveries/{made.id.hex()}")
-    for words in ("Received", "Verified", "Mapped", "Addressed", "Try 1: delivered", "status 202", "price"):
-        assert words in page.words
+    for told in ("Received", "Verified", "Mapped", "Addressed", "Try 1: delivered", "status 202", "price"):
+        assert told in page.words
     marked = re.findall(r"<mark>([^<]+)</mark>", page.text)
     assert "&#34;ada@northwind-labs.io&#34;" in marked
     assert "Send it again as a new event" in page.words
@@ -224,3 +227,79 @@ def test_a_body_is_shown_whole_and_marks_only_what_was_looked_at():
     assert [piece.text for piece in shown.pieces if piece.picked] == ["1"]
     assert json.loads("".join(piece.text for piece in shown.pieces)) == json.loads(raw)
     assert shown_body(b"no json").pieces[0].text == "no json"
+
+
+async def test_an_entry_is_changed_in_its_file_and_a_shipped_one_in_a_copy(one_deployment: Deployment):
+    browser = await one_deployment.signed_in("ada")
+    page = await browser.get("/console/mappings/entry?id=stripe:paid-invoice")
+    assert 'href="/console/mappings/edit?copy=stripe%3Apaid-invoice"' in page.text
+    draft = await browser.get("/console/mappings/edit?copy=stripe:paid-invoice")
+    assert "as a copy of your own" in page.words
+    assert "No mistakes" in draft.words
+    (digest,) = re.findall(r'name="digest" value="([0-9a-f]+)"', draft.text)
+    (text,) = re.findall(r"<textarea[^>]*>\n?(.*?)</textarea>", draft.text, re.DOTALL)
+    changed = unescape(text).replace("name: paid-invoice", "name: settled-invoice")
+    page = await browser.post("/console/mappings/deploy", digest=digest, file="console.yaml", yaml=changed)
+    assert "Deployed." in page.words
+    page = await browser.get("/console/mappings/entry?id=stripe:paid-invoice")
+    assert "Intercom gets settled-invoice" in page.words
+    assert "as a copy of your own" not in page.words
+    assert 'href="/console/mappings/edit?file=console.yaml"' in page.text
+    again = await browser.get("/console/mappings/edit?copy=stripe:paid-invoice")
+    assert again.status == 422
+    assert "/edit" not in (await (await one_deployment.signed_in("vera")).get(str(page.url))).text
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "told"),
+    [
+        ({"amount": 199900, "currency": "usd"}, "price", "1,999.00 USD"),
+        (1786961782, "paid_date", "2026-08-17 10:16:22 UTC"),
+        (1786961782, "seats", ""),
+        ({"url": "https://x.io", "value": "x"}, "invoice", ""),
+        ({"amount": "<b>", "currency": "usd"}, "price", ""),
+        (10**30, "paid_date", "at an unknown time"),
+    ],
+)
+def test_money_and_dates_are_told_as_people_say_them(value: object, key: str, told: str):
+    assert words.readable(value, key) == told
+
+
+def test_code_in_a_sentence_is_marked_and_everything_else_escaped():
+    assert words.coded("<b> `a < b` & `c`") == "&lt;b&gt; <code>a &lt; b</code> &amp; <code>c</code>"
+
+
+def test_what_to_do_is_told_by_the_buttons_of_the_page():
+    told = {reason: words.on_this_page(each.remedy or "") for reason, each in reasons.DELIVERY_REASONS.items()}
+    assert told["refused"] == "Mend the mapping by those words, then replay."
+    assert told["gave_up"] == "Replay once Intercom answers."
+    assert not any("deliveries replay" in each or "deliveries release" in each for each in told.values())
+
+
+async def test_all_events_of_a_search_are_mapped_again_and_no_others(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+):
+    for event in ("Class Booked", "Class Booked", "Class Booked", "Class Left"):
+        await deployment.segment({"event": event, "userId": "ada"})
+    await deployment.settled()
+    browser = await deployment.signed_in("ada")
+    page = await browser.get("/console/mappings/edit?source=segment&type=track Class Booked")
+    (digest,) = re.findall(r'name="digest" value="([0-9a-f]+)"', page.text)
+    (text,) = re.findall(r"<textarea[^>]*>\n?(.*?)</textarea>", page.text, re.DOTALL)
+    page = await browser.post("/console/mappings/deploy", digest=digest, file="console.yaml", yaml=unescape(text))
+    assert "Mapped now by segment:booked-class" in page.words
+
+    monkeypatch.setattr(console_events, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(console_events, "AT_ONCE", 2)
+    asked = {"state": "unmapped", "type": "track Class Booked"}
+    for made in (2, 3):
+        page = await browser.get("/console/events", params=asked)
+        assert "Map these again" in page.words
+        page = await browser.post("/console/events/replay", **asked)
+        assert "They are mapped again" in page.words
+        assert [each.name for each in await deployment.settled()] == ["booked-class"] * made
+    left = await browser.get("/console/events", params={"state": "unmapped"})
+    assert "track Class Left" in left.words
+    assert "track Class Booked" not in left.words
+    for wrong in ({"state": "mapped"}, {}):
+        assert (await browser.post("/console/events/replay", csrf=left.csrf, **wrong)).status == 422

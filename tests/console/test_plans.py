@@ -15,9 +15,10 @@ from connector.database.rows import insert_new
 from connector.database.tables import attempts, deliveries, received_events
 from connector.events import ReceivedState
 from connector.inbox import browse as inbox
-from connector.outbox import browse, hours
+from connector.outbox import browse, hours, report, selection
 from connector.outbox.delivery import State
 from connector.outbox.selection import Selection
+from connector.workspaces.modes import Mode
 
 NOW = 1_763_687_761_000
 MANY = 20_000
@@ -206,6 +207,9 @@ async def test_neither_counts_nor_groups_nor_ids_read_a_table(filled: Database):
         (browse.failed_with, 1, 422),
         (partial(browse.count_up_to, most=100), 1, State.DELIVERED),
         (hours.count, 1, NOW // hours.HOUR_MS + 20),
+        (partial(report.at_a_glance, now=NOW + MANY * STEP_MS), 1, Mode.LIVE),
+        (partial(selection.count, wanted_ones=LISTS["state and reason"]),),
+        (partial(selection.count_by_name, wanted_ones=LISTS["state"], most=100),),
     ]
     for what, *args in work:
         for plan in await filled.read(plans_of, what, *args):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from connector.database.tables import lanes, matches
 from connector.intercom.client import IntercomClient, make_session
 from connector.outbox import matching, report
 from connector.outbox.delivery import State
-from connector.outbox.report import Match, Person
+from connector.outbox.report import Match, Person, Report
 from connector.sandbox import Sandbox, SandboxSettings, WorkspaceSettings
 from connector.workspaces.modes import Mode
 from tests.outbox.world import World, customer, email, event, user
@@ -72,11 +73,12 @@ async def test_the_last_distinct_customers_are_looked_at(world: World):
     assert len(await world.database.read(report.people, 1, limit=2)) == 2
 
 
-async def test_the_report_counts_by_name_and_day(world: World):
+@pytest.mark.parametrize("how", [report.read, report.at_a_glance], ids=["read", "at_a_glance"])
+async def test_the_report_counts_by_name_and_day(world: World, how: Callable[..., Report]):
     await world.due()
     await world.map(event(user("bob"), name="opened-dispute", mapping_id="m"))
     await world.due(customer())
-    found = await world.database.read(report.read, 1, Mode.LIVE, now=world.now)
+    found = await world.database.read(how, 1, Mode.LIVE, now=world.now)
     assert [(each.name, each.total, each.per_day[-1]) for each in found.volumes] == [
         ("paid-invoice", 2, 2),
         ("opened-dispute", 1, 1),
@@ -85,6 +87,16 @@ async def test_the_report_counts_by_name_and_day(world: World):
         (State.DUE, None, 2),
         (State.WAITING, "contact_unknown", 1),
     }
+
+
+async def test_at_a_glance_only_the_newest_of_each_state_are_counted(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(report, "NEWEST", 2)
+    for number in range(3):
+        await world.due(user("ada"), at=world.now // 1000 - number)
+    await world.due(customer())
+    found = await world.database.read(report.at_a_glance, 1, Mode.LIVE, now=world.now)
+    assert [each.total for each in found.volumes] == [3]  # two that are due, and the one that waits
+    assert {(each.state, each.count) for each in found.standings} == {(State.DUE, 3), (State.WAITING, 1)}
 
 
 def test_a_summary_of_nothing_is_empty():

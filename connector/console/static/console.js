@@ -1,6 +1,9 @@
 "use strict";
 // Every page works without this: it only saves reloading.
 
+// On a phone the tabs are one row, to be moved sideways: the one that is open is to be seen.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({block: "nearest", inline: "center"});
+
 // Parts that show the present are fetched again now and then, while somebody looks and types nothing in them.
 for (const part of document.querySelectorAll("[data-refresh]")) {
   const every = Number(part.dataset.every || 5000);
