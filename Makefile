@@ -26,7 +26,8 @@ test: $(READY)  ## the whole test suite, on SQLite and on a PostgreSQL of its ow
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n auto)
 
 soak: $(READY)  ## random kills and faults for SOAK_MINUTES (10), the queue against its model, a large backfill killed
-	@SOAK=1 $(BIN)/python -m pytest -n 0 --timeout 0 -s tests/crash/test_soak.py tests/outbox/test_model.py
+	@SOAK=1 $(BIN)/python -m pytest -n 0 --timeout 0 -s tests/crash/test_soak.py tests/outbox/test_model.py \
+		tests/outbox/test_liveness.py
 	@CONNECTOR_TEST_BACKFILL_EVENTS=100000 $(BIN)/python -m pytest -n 0 --timeout 0 tests/sync/test_backfill.py -k killed
 
 check: $(READY)  ## style, types, import contracts, mapping files

@@ -390,6 +390,8 @@ class Work:
                 found.append(f"the loop that {name}s has ended")
             elif time.monotonic() - stage.turned_at > STUCK_S:
                 found.append(f"the loop that {name}s has not come round for {STUCK_S:g} s")
+            elif isinstance(stage, Worker) and time.monotonic() - stage.moved_at > STUCK_S:
+                found.append(f"deliveries have been due for {STUCK_S:g} s, and none is claimed")
         return found + [f"the loop {name!r} has ended" for name, loop in self._named_syncing() if loop.done()]
 
     @property
@@ -513,9 +515,19 @@ async def _loop(name: str, stage: Mapper | Worker | Reconciler | Asker, tell: Te
         try:
             await stage.run()
             return
+        except asyncio.CancelledError as error:
+            if _asked_to_end():
+                raise
+            tell(StageFailed(name, error))  # somebody else's, that has lost its way
         except Exception as error:  # noqa: BLE001 - a stage that ended would stop everything behind it in silence
             tell(StageFailed(name, error))
-            await asyncio.sleep(1.0)
+        await asyncio.sleep(1.0)
+
+
+def _asked_to_end() -> bool:
+    """Whether the present task is the one that was cancelled."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _courier(running: Service, session: ClientSession) -> Courier:

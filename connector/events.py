@@ -54,6 +54,12 @@ class Priority(IntEnum):
 
     LIVE = 0
     HISTORY = 1
+    SUMMARY = 2
+    """History that Intercom is told of in counts: mapped like the rest, and held until it is counted."""
+
+
+QUEUED = (Priority.LIVE, Priority.HISTORY)
+"""Those that a row of the queue can have, first come first."""
 
 
 class SourceEvent(msgspec.Struct, frozen=True):

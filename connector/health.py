@@ -1,8 +1,8 @@
 """What load balancers and Prometheus ask: /healthz (alive), /readyz (able to store and map), /metrics.
 
-Ready means that the database answers and is at the newest migration, that its writer writes, that mappings are loaded,
-and that the loops that map and deliver come round; never that Intercom is up: webhooks are stored and wait while it is
-not. A service that is shutting down is alive but not ready.
+Ready means that the database answers and is at the newest migration (or at a newer version's: those only add), that its
+writer writes, that mappings are loaded, and that the loops that map and deliver come round; never that Intercom is up:
+webhooks are stored and wait while it is not. A service that is shutting down is alive but not ready.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from connector.database.engine import Database
-from connector.database.migrate import current_revision, newest_revision
+from connector.database.migrate import current_revision, known_revisions, newest_revision
 from connector.telemetry.metrics import CONTENT_TYPE, Metrics
 
 PATIENCE_S = 2.0
@@ -50,7 +50,9 @@ class Health:
         return [*reasons, *(await self._trouble_with_the_database() or await self._trouble_with_the_writer())]
 
     async def _trouble_with_the_database(self) -> Sequence[str]:
+        """A database that a newer version has migrated is no trouble: what migrations add is in nobody's way."""
         newest = await asyncio.to_thread(newest_revision)  # reads files, once
+        known = await asyncio.to_thread(known_revisions)
         try:
             async with asyncio.timeout(PATIENCE_S):
                 revision = await current_revision(self._database)
@@ -58,7 +60,7 @@ class Health:
             return [f"the database has not answered within {PATIENCE_S:g} s"]
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
             return [f"the database does not answer: {type(error).__name__}"]
-        if revision != newest:
+        if revision != newest and (revision is None or revision in known):
             return [f"the database is at revision {revision}, not {newest}: run `connector migrate`"]
         return []
 

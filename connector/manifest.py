@@ -57,7 +57,10 @@ class Canvas(_Part):
 
 
 class IntercomPart(_Part):
-    """What Intercom is told. `scopes` are ticked by hand, `canvas_scopes` by Intercom as soon as there is a card."""
+    """What Intercom is told. `scopes` are ticked by hand, `canvas_scopes` by Intercom as soon as there is a card.
+
+    `optional_topics` are of use with the `optional_scopes` that they need.
+    """
 
     api_version: Annotated[str, Field(pattern=r"^\d+\.\d+$")]
     regions: tuple[Literal["us", "eu", "au"], ...]
@@ -71,6 +74,7 @@ class IntercomPart(_Part):
     webhooks: RoutePath
     canvas: Canvas
     topics: tuple[Topic, ...]
+    optional_topics: tuple[Topic, ...]
 
 
 class StripePermission(_Part):

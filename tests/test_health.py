@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
@@ -97,6 +98,13 @@ async def test_a_database_that_hangs_is_not_waited_for(
     assert await ready(client) == (503, ["the database has not answered within 0.05 s"])
 
 
+async def test_a_database_that_a_newer_version_has_migrated_is_no_trouble(client: Client, database: Database) -> None:
+    await migrate(database)
+    newer = sa.text("UPDATE alembic_version SET version_num = '9999'")
+    await database.transact(lambda connection: connection.execute(newer) and None)
+    assert await ready(client) == (200, [])
+
+
 async def test_metrics_are_prometheus_text(client: Client) -> None:
     response = await client.get("/metrics")
     assert response.content_type == "text/plain"
@@ -133,9 +141,33 @@ async def test_the_loops_of_a_running_service_are_watched(tmp_path: Path) -> Non
     async with app.service(settings, logs=silent) as running:
         assert await running.health.reasons() == []
         assert running.work is not None
+        running.work.worker.moved_at -= 2 * app.STUCK_S
+        assert await running.health.reasons() == ["deliveries have been due for 60 s, and none is claimed"]
         running.work.worker.turned_at -= 2 * app.STUCK_S
         running.work._loops[0].cancel()
         await asyncio.sleep(0)
         ended, hangs = await running.health.reasons()
         assert ended == "the loop that maps has ended"
         assert "the loop that delivers has not come round for 60 s" in hangs
+
+
+async def test_a_loop_outlives_a_cancellation_that_was_meant_for_another(told: list[object]) -> None:
+    from connector.app import _loop
+
+    class Stage:
+        runs = 0
+
+        async def run(self) -> None:
+            self.runs += 1
+            if self.runs == 1:
+                raise asyncio.CancelledError
+            await asyncio.sleep(60)
+
+    stage = Stage()
+    loop = asyncio.create_task(_loop("deliver", stage, told.append))  # type: ignore[arg-type]
+    while stage.runs < 2:
+        await asyncio.sleep(0.01)
+    assert len(told) == 1
+    loop.cancel()  # this one is meant
+    with pytest.raises(asyncio.CancelledError):
+        await loop

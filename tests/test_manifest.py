@@ -11,7 +11,7 @@ import pytest
 
 from connector import manifest
 from connector.appstore.developer_hub import Operator, fields, gaps
-from connector.appstore.notification import TOPICS
+from connector.appstore.notification import OPTIONAL_TOPICS, TOPICS
 from connector.errors import ManifestError
 from connector.inbox.sources import SOURCES
 from connector.sandbox import Sandbox
@@ -133,8 +133,9 @@ async def test_every_path_leads_to_a_route(sqlite_url: str) -> None:
 
 
 def test_every_topic_is_one_that_is_handled_as_it_says() -> None:
-    topics = manifest.load().intercom.topics
-    assert {each.topic: each.handler for each in topics} == {topic: str(means) for topic, means in TOPICS.items()}
+    intercom = manifest.load().intercom
+    for topics, handled in ((intercom.topics, TOPICS), (intercom.optional_topics, OPTIONAL_TOPICS)):
+        assert {each.topic: each.handler for each in topics} == {topic: str(means) for topic, means in handled.items()}
 
 
 def test_every_topics_scope_is_asked_for_and_no_optional_one_is() -> None:
@@ -142,6 +143,7 @@ def test_every_topics_scope_is_asked_for_and_no_optional_one_is() -> None:
     asked = {scope.name for scope in intercom.scopes}
     assert {topic.scope for topic in intercom.topics} <= asked
     optional = {scope.name for scope in intercom.optional_scopes}
+    assert {topic.scope for topic in intercom.optional_topics} <= optional
     assert optional == {"Write users and companies", "Read events"}
     assert not optional & (asked | {scope.name for scope in intercom.canvas_scopes})
 
@@ -185,4 +187,5 @@ def test_the_developer_hub_is_told_whole_addresses_and_all_topics() -> None:
     assert entered["Redirect URL"] == "https://c.northwind-labs.io/oauth/callback"
     assert entered["Endpoint URL"] == "https://c.northwind-labs.io/intercom/webhooks"
     assert [row.value for row in rows if row.name == "Topic"] == [topic.topic for topic in app.intercom.topics]
+    assert [row.value for row in rows if row.name == "Topic, only with Read events"] == ["event.created"]
     assert len([row for row in rows if row.name == "Permission"]) == 6

@@ -48,6 +48,7 @@ def fields(app: Manifest, base_url: str) -> list[Field]:
         *(("Authentication", "Permission", f"{each.name}: {each.why}") for each in _scopes(app)),
         ("Webhooks", "Endpoint URL", base_url + intercom.webhooks),
         *(("Webhooks", "Topic", each.topic) for each in intercom.topics),
+        *(("Webhooks", f"Topic, only with {each.scope}", each.topic) for each in intercom.optional_topics),
         ("Canvas Kit", "For Inbox: initialize URL", base_url + intercom.canvas.initialize),
         ("Canvas Kit", "For Inbox: submit URL", base_url + intercom.canvas.submit),
         ("API version", "Version", intercom.api_version),

@@ -26,6 +26,8 @@ class Meaning(StrEnum):
     """Their id takes no events for now."""
     DELETED = "deleted"
     """They are gone for good, and are to be forgotten."""
+    SEEN = "seen"
+    """Intercom holds an event of theirs."""
 
 
 TOPICS: Mapping[str, Meaning] = {
@@ -40,6 +42,17 @@ TOPICS: Mapping[str, Meaning] = {
     "contact.deleted": Meaning.DELETED,
 }
 """Every topic that is subscribed to, by Intercom's name. `ping` comes unasked."""
+OPTIONAL_TOPICS: Mapping[str, Meaning] = {"event.created": Meaning.SEEN}
+"""Those that need a permission which the listed app does without."""
+_MEANINGS = {**TOPICS, **OPTIONAL_TOPICS}
+
+
+@dataclass(frozen=True, slots=True)
+class ToldEvent:
+    """An event that Intercom holds; `second` is its `created_at`."""
+
+    name: str
+    second: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,8 @@ class Notification:
     """Every identifier of the contact, and of the one that it took over."""
     gone_id: str | None = None
     """Of the contact that was merged into it."""
+    event: ToldEvent | None = None
+    """What `people` did, where that is what it tells of."""
 
 
 def read(body: bytes) -> Notification | None:
@@ -65,10 +80,29 @@ def read(body: bytes) -> Notification | None:
     app_id, topic = _text(envelope.get("app_id")), _text(envelope.get("topic"))
     if app_id is None or topic is None:
         return None
-    item = _contact(_mapping(_mapping(envelope.get("data")).get("item")))
+    told = _mapping(_mapping(envelope.get("data")).get("item"))
+    if OPTIONAL_TOPICS.get(topic) is Meaning.SEEN:
+        return _seen(app_id, topic, told)
+    item = _contact(told)
     gone_id = _text(_mapping(item.get("merged_from")).get("id"))
     people = [*_identifiers(item), *([Identifier(IdentifierKind.ID, gone_id)] if gone_id else [])]
-    return Notification(app_id, topic, TOPICS.get(topic), _text(item.get("id")), tuple(people), gone_id)
+    return Notification(app_id, topic, _MEANINGS.get(topic), _text(item.get("id")), tuple(people), gone_id)
+
+
+def _seen(app_id: str, topic: str, item: Mapping[str, Any]) -> Notification:
+    """An event's own `id` is nobody's: its contact is called `intercom_user_id`, `user_id` and `email`.
+
+    https://developers.intercom.com/docs/references/webhooks/webhook-models: the item is a data event.
+    """
+    name, second = _text(item.get("event_name")), _second(item.get("created_at"))
+    people = tuple(_identifiers({**item, "id": item.get("intercom_user_id"), "external_id": item.get("user_id")}))
+    event = None if name is None or second is None or not people else ToldEvent(name, second)
+    return Notification(app_id, topic, Meaning.SEEN if event else None, None, people, event=event)
+
+
+def _second(value: object) -> int | None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value < 1 << 40 else None  # type: ignore[operator,return-value]
 
 
 def _contact(item: Mapping[str, Any]) -> Mapping[str, Any]:

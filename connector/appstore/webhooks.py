@@ -1,4 +1,5 @@
-"""POST|HEAD /intercom/webhooks: what Intercom says about contacts wakes what waits for them.
+"""POST|HEAD /intercom/webhooks: what Intercom says about contacts wakes what waits for them, and what it says about
+events is noted on the deliveries that they were.
 
 One address for all workspaces; the body's `app_id` names the workspace. What is waited for is looked up before the
 answer and woken in one transaction, so that a 200 means it is done; most notifications are about somebody nobody
@@ -19,14 +20,15 @@ from dataclasses import dataclass
 from aiohttp import web
 from sqlalchemy import Connection
 
-from connector.appstore.notification import Meaning, Notification, read
+from connector.appstore.notification import Meaning, Notification, ToldEvent, read
 from connector.contacts import erasures, known
 from connector.contacts.erasures import Erasure
 from connector.database.engine import Database
 from connector.errors import DatabaseError
 from connector.events import Identifier, IdentifierKind
 from connector.intercom.signature import HUB_HEADER, hub_signed
-from connector.outbox import waiting
+from connector.outbox import seen, waiting
+from connector.outbox.seen import Seen
 from connector.telemetry.facts import NotificationRefused, NotificationTaken, StageFailed, Tell
 from connector.workspaces.directory import Directory
 from connector.workspaces.modes import Mode
@@ -118,6 +120,8 @@ class Webhooks:
 
     async def _act(self, workspace_id: int, notification: Notification) -> int | None:
         """Do what it means; how many deliveries that woke, None where that is not known yet."""
+        if notification.event is not None:
+            return await self._mark(workspace_id, notification, notification.event)
         if not await self._matters(workspace_id, notification):
             return 0
         task = asyncio.create_task(self._do(workspace_id, notification))
@@ -128,6 +132,12 @@ class Webhooks:
             return task.result()
         task.add_done_callback(self._told_late)
         return None
+
+    async def _mark(self, workspace_id: int, notification: Notification, event: ToldEvent) -> int:
+        """Each event that is delivered comes back so: they are written many at once, and wake nothing."""
+        told = Seen(workspace_id, notification.people, event.name, event.second, self._database.clock.now())
+        await self._database.write(seen.mark, told)
+        return 0
 
     async def _matters(self, workspace_id: int, notification: Notification) -> bool:
         if notification.meaning in (Meaning.DELETED, Meaning.HIDDEN):

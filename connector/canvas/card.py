@@ -39,15 +39,19 @@ def canvas(components: Sequence[Component]) -> dict[str, Any]:
     return {"canvas": {"content": {"components": list(components)}}}
 
 
-def first(found: Sequence[Delivery], locale: Locale, *, setup: str | None, note: str | None = None) -> list[Component]:
-    """The card as it opens: as many of the latest events as fit."""
+def first(
+    found: Sequence[Delivery], locale: Locale, *, setup: str | None, note: str | None = None, in_step: str | None = None
+) -> list[Component]:
+    """The card as it opens: as many of the latest events as fit, and how the endpoints stand."""
     if not found:
-        return empty(setup, note)
+        return empty(setup, note, in_step)
     for count in range(min(FIRST, len(found)), 0, -1):
-        components = _latest(found[:count], locale, more=len(found) > count, setup=setup, note=note)
+        more = len(found) > count
+        components = _latest(found[:count], locale, more=more, setup=setup, note=note, in_step=in_step)
         if height(components) <= LIMIT:
             return components
-    return _latest(found[:1], locale, more=True, setup=setup, note=None)
+    components = _latest(found[:1], locale, more=True, setup=setup, note=note)
+    return components if height(components) <= LIMIT else _latest(found[:1], locale, more=True, setup=setup, note=None)
 
 
 def more(found: Sequence[Delivery], locale: Locale) -> list[Component]:
@@ -72,11 +76,11 @@ def details(delivery: Delivery, locale: Locale) -> list[Component]:
     ]
 
 
-def empty(setup: str | None, note: str | None) -> list[Component]:
+def empty(setup: str | None, note: str | None, in_step: str | None = None) -> list[Component]:
     """There is nothing yet."""
     said = [_text("No events for this contact yet.", style="muted")]
     said.append(_text(note or "They appear here as Stripe and Segment send them.", style="muted"))
-    return [*said, *_setup(setup)]
+    return [*said, *_foot(in_step), *_setup(setup)]
 
 
 def trouble(what: str, *, label: str | None = None, url: str | None = None) -> list[Component]:
@@ -97,12 +101,19 @@ def state_in_words(delivery: Delivery, locale: Locale) -> str:
 
 
 def _latest(
-    found: Sequence[Delivery], locale: Locale, *, more: bool, setup: str | None, note: str | None
+    found: Sequence[Delivery],
+    locale: Locale,
+    *,
+    more: bool,
+    setup: str | None,
+    note: str | None,
+    in_step: str | None = None,
 ) -> list[Component]:
     return [
         *([_text(note, style="muted")] if note else []),
         _list(found, locale),
         *([_link("Show more", MORE_ID)] if more else []),
+        *_foot(in_step),
         *_setup(setup),
     ]
 
@@ -124,6 +135,10 @@ def _item(delivery: Delivery, locale: Locale) -> Component:
     if delivery.state is not State.DELIVERED:
         item["tertiary_text"] = state_in_words(delivery, locale)
     return item
+
+
+def _foot(in_step: str | None) -> list[Component]:
+    return [_text(in_step, style="muted")] if in_step else []
 
 
 def _setup(url: str | None) -> list[Component]:

@@ -24,6 +24,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "ambiguous_contact": "several contacts share this address.",
     "by_operator": "it was given up by whoever runs the app.",
     "too_old": "it had happened too long ago to be sent.",
+    "for_summary": "it happened long ago, and is told to Intercom in a count.",
+    "in_summary": "it happened long ago, and is in a count on its way to Intercom.",
     "gave_up": "Intercom did not take it for three days.",
 }
 BY_STATE: Final[Mapping[State, str]] = {

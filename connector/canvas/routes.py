@@ -16,8 +16,10 @@ from connector.appstore.parts import Parts
 from connector.appstore.signed import Refusal, refused, signed_object, workspace_of
 from connector.canvas import card
 from connector.canvas.card import EVENT, HOME_ID, MORE, MORE_ID, Component
+from connector.canvas.in_step import in_step
 from connector.canvas.latest import latest, one
 from connector.canvas.person import Asked, asked
+from connector.canvas.standing import standing
 from connector.canvas.values import Locale
 from connector.errors import DatabaseError
 from connector.events import Key
@@ -81,7 +83,10 @@ class Canvas:
         deliveries = await read(latest, workspace.id, what.person, most=MORE + 1)
         if clicked == MORE_ID:
             return card.more(deliveries, locale)
-        return card.first(deliveries, locale, setup=self._setup(workspace, what), note=NOTES.get(workspace.mode))
+        stands = in_step(await read(standing, workspace.id), locale, now=self._parts.now())
+        return card.first(
+            deliveries, locale, setup=self._setup(workspace, what), note=NOTES.get(workspace.mode), in_step=stands
+        )
 
     def _setup(self, workspace: Workspace, what: Asked) -> str:
         """A fresh link into set-up; who opens it is written down as the teammate who looked at the card."""

@@ -8,11 +8,10 @@ import typer
 
 from connector.cli.options import Json
 from connector.cli.output import moment, remark, show_item
-from connector.errors import ConnectorError, UsageError
+from connector.errors import UsageError
 
 if TYPE_CHECKING:
     from connector.cli.session import Session
-    from connector.sync.backfill import Progress, Runner, Stopped, StripeHistory
     from connector.sync.backfills import Backfill, Request
     from connector.workspaces.endpoints import Endpoint
 
@@ -36,6 +35,12 @@ Consent = Annotated[
         "--may-trigger-messages", help="Late events can set off automatic messages of the workspace's: that is known."
     ),
 ]
+Summaries = Annotated[
+    bool,
+    typer.Option(
+        "--summaries", help="What is older than 89 days goes to Intercom in counts (event summaries), not as events."
+    ),
+]
 Afresh = Annotated[bool, typer.Option("--afresh", help="Begin anew instead of going on from where it was left.")]
 
 WARNING = (
@@ -55,11 +60,12 @@ def from_stripe(
     rate: Rate = None,
     dry_run: DryRun = False,
     may_trigger_messages: Consent = False,
+    summaries: Summaries = False,
     afresh: Afresh = False,
     json: Json = False,
 ) -> None:
     """Bring in events of the last 30 days, and what Stripe's objects prove of the time before."""
-    chosen = _Chosen("stripe", workspace, since, until, types, None, endpoint, rate, dry_run, afresh)
+    chosen = _Chosen("stripe", workspace, since, until, types, None, endpoint, rate, dry_run, afresh, summaries)
     _run(chosen, consent=may_trigger_messages, as_json=json)
 
 
@@ -75,11 +81,12 @@ def from_file(
     rate: Rate = None,
     dry_run: DryRun = False,
     may_trigger_messages: Consent = False,
+    summaries: Summaries = False,
     afresh: Afresh = False,
     json: Json = False,
 ) -> None:
     """Bring in Segment's history from files, as its archive holds it."""
-    chosen = _Chosen("file", workspace, since, until, types, path, endpoint, rate, dry_run, afresh)
+    chosen = _Chosen("file", workspace, since, until, types, path, endpoint, rate, dry_run, afresh, summaries)
     _run(chosen, consent=may_trigger_messages, as_json=json)
 
 
@@ -98,9 +105,10 @@ class _Chosen:
         rate: float | None,
         dry_run: bool,
         afresh: bool,
+        summaries: bool,
     ) -> None:
         self.source, self.workspace, self.path, self.endpoint_id = source, workspace, path, endpoint
-        self.rate, self.dry_run, self.afresh = rate, dry_run, afresh
+        self.rate, self.dry_run, self.afresh, self.summaries = rate, dry_run, afresh, summaries
         self.since, self.until = instant(since), instant(until) if until else None
         self.types = tuple(each.strip() for each in types.split(",") if each.strip()) if types else ()
         if self.until is not None and self.until < self.since:
@@ -128,7 +136,16 @@ class _Chosen:
     def request(self, endpoint: Endpoint) -> Request:
         from connector.sync.backfills import Request
 
-        return Request(endpoint.workspace_id, endpoint.id, self.source, self.since, self.until, self.types, self.path)
+        return Request(
+            endpoint.workspace_id,
+            endpoint.id,
+            self.source,
+            self.since,
+            self.until,
+            self.types,
+            self.path,
+            self.summaries,
+        )
 
 
 def instant(text: str) -> int:
@@ -154,7 +171,7 @@ def _run(chosen: _Chosen, *, consent: bool, as_json: bool) -> None:
 
 
 async def _backfill(session: Session, chosen: _Chosen, *, consent: bool) -> dict[str, Any]:
-    from connector.cli import todays
+    from connector.cli import taking_in, todays
     from connector.stripe_api.client import StripeApi
 
     endpoint = await chosen.endpoint(session)
@@ -176,105 +193,15 @@ async def _backfill(session: Session, chosen: _Chosen, *, consent: bool) -> dict
             )
         )
         if chosen.dry_run or not consent:
-            counted = await _counted(session, endpoint, history)
+            counted = await taking_in.counted(session, endpoint, history)
             if not chosen.dry_run:
                 remark(f"there are {counted['new']} new events of {counted['events']}")
+                if counted["older_than_89_days"]:
+                    remark(taking_in.about_old(counted["older_than_89_days"], as_counts=chosen.summaries))
                 raise UsageError(WARNING)
             return counted
-        return await _taken_in(session, chosen, endpoint, history)
-
-
-async def _counted(session: Session, endpoint: Endpoint, history: StripeHistory | Any) -> dict[str, Any]:  # noqa: ANN401
-    """How many events there are by type, and how many of them are not here yet."""
-    import dataclasses
-    from collections import Counter
-
-    from connector.inbox.arrivals import Arrival, new_among
-    from connector.sync.backfill import Stopped
-
-    by_type: Counter[str] = Counter()
-    new = skipped = 0
-    request = history.request
-    if request.until is None:
-        history = dataclasses.replace(history, request=dataclasses.replace(request, until=session.now // 1000))
-    async for portion in history.portions(None):
-        if isinstance(portion, Stopped):
-            raise ConnectorError(_why(portion))
-        by_type.update(each.type for each in portion.events)
-        skipped += portion.skipped
-        arrivals = [Arrival(endpoint.workspace_id, endpoint.id, endpoint.stream, each, 0) for each in portion.events]
-        new += len(await session.database.read(new_among, arrivals)) if arrivals else 0
-    shown = dict(sorted(by_type.items()))
-    return {"dry_run": True, "events": sum(by_type.values()), "new": new, "skipped": skipped, "by_type": shown}
-
-
-async def _taken_in(
-    session: Session,
-    chosen: _Chosen,
-    endpoint: Endpoint,
-    history: StripeHistory | Any,  # noqa: ANN401
-) -> dict[str, Any]:
-    import asyncio
-    import dataclasses
-
-    from connector.database.clock import wall
-    from connector.sync import backfills
-    from connector.sync.backfill import Runner, Stopped, retry_at
-
-    begun = await session.database.transact(backfills.begin, history.request, now=session.now, afresh=chosen.afresh)
-    if begun.cursor is not None:
-        remark(f"going on from where it was left: {begun.read} events read, {begun.new} of them new")
-    history = dataclasses.replace(history, request=dataclasses.replace(history.request, until=begun.request.until))
-    runner = Runner(
-        session.database, endpoint, dataclasses.replace(begun, request=chosen.request(endpoint)), chosen.rate
-    )
-    tries = 0
-    with _bar(runner):
-        while isinstance(ended := await runner.run(history.portions(begun.cursor)), Stopped):
-            at, tries = retry_at(ended), tries + 1
-            if at is None or tries > 10:
-                raise ConnectorError(f"{_why(ended)}. The same command goes on from here")
-            await asyncio.sleep(max(1.0, (at - wall()) / 1000))
-            begun = await session.database.transact(backfills.begin, runner.backfill.request, now=session.now)
-    return document(ended)
-
-
-def _bar(runner: Runner) -> Any:  # noqa: ANN401 - a context manager
-    """A progress bar on stderr, with rate and time left; nothing where nobody looks."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[said]}"), TimeRemainingColumn())
-    bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
-    task = bar.add_task("backfill", total=1.0, said="")
-
-    def show(progress: Progress) -> None:
-        said = f"{progress.read} read, {progress.new} new, {_rate(bar, task, progress)}/s"
-        if progress.ahead is not None:
-            said = f"{progress.new} new; waiting for the service to deliver some of {progress.ahead}"
-        bar.update(task, completed=progress.position, said=said)
-
-    runner.show = show
-    return bar
-
-
-def _rate(bar: Any, task: Any, progress: Progress) -> int:  # noqa: ANN401 - rich's own
-    elapsed = bar.tasks[task].elapsed or 0
-    return round(progress.read / elapsed) if elapsed > 1 else progress.read
-
-
-def _why(stopped: Stopped) -> str:
-    from connector.stripe_api.answers import Refused, TryLater
-
-    match stopped.why:
-        case Refused(reason, words, permission):
-            return f"Stripe refuses: {permission or reason}: {words}"
-        case TryLater(at, why):
-            return f"Stripe does not answer ({why}) until {moment(at)}"
-        case _:
-            return "Stripe knows no such list"
+        how = taking_in.How(chosen.rate, chosen.afresh)
+        return await taking_in.taken_in(session, how, endpoint, history)
 
 
 def document(backfill: Backfill) -> dict[str, Any]:
@@ -288,10 +215,15 @@ def document(backfill: Backfill) -> dict[str, Any]:
         "types": list(request.types),
         "path": request.path,
         "state": backfill.state.value,
+        "position": backfill.position,
         "read": backfill.read,
         "new": backfill.new,
         "skipped": backfill.skipped,
+        "as_summaries": request.summaries,
+        "summaries": backfill.summaries,
+        "summarised": backfill.summarised,
         "started_at": moment(backfill.started_at),
         "updated_at": moment(backfill.updated_at),
         "finished_at": moment(backfill.finished_at),
+        "taken_in_by": backfill.holder_name,
     }

@@ -145,6 +145,7 @@ async def _story(session: Session, text: str) -> tuple[dict[str, Any], list[str]
         **document(story.delivery, app_ids),
         "next_try": moment(story.due),
         "in_flight": story.in_flight,
+        "seen_at": moment(story.seen_at),
         "attempts": [attempt(each) for each in story.attempts],
         "received": events.document(story.received, app_ids) if story.received else None,
         "body": events.readable(story.body),

@@ -77,14 +77,21 @@ def _lines(values: Mapping[str, Any]) -> None:
         say(f"{key:{width}}  {cell(value)}".rstrip())
 
 
-def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Rows as a table of these columns."""
+def table(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, numbers: Sequence[str] = (), one_line: bool = False
+) -> None:
+    """Rows as a table of these columns, `numbers` to the right; with `one_line` what is too long ends in a …"""
     from rich.table import Table
     from rich.text import Text
 
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        grid.add_column(column.replace("_", " "), overflow="fold")
+        grid.add_column(
+            column.replace("_", " "),
+            overflow="ellipsis" if one_line else "fold",
+            no_wrap=one_line,
+            justify="right" if column in numbers else "left",
+        )
     for row in rows:
         grid.add_row(*(Text(cell(row.get(column))) for column in columns))
     console().print(grid)

@@ -1,13 +1,17 @@
-"""`connector status`: how much there is of everything, where it stands, and how far it is in step with its senders."""
+"""`connector status`: how much there is of everything, where it stands, and how far it is in step with its senders.
+
+What --json prints is made here; what people read of it is `status_page`'s.
+"""
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from connector.cli.options import Json, OfWorkspace
-from connector.cli.output import moment, show_item
+from connector.cli.output import moment, print_json, safe, say, show_item, table
 
 if TYPE_CHECKING:
     from connector.cli.session import Session
@@ -22,8 +26,26 @@ def register(app: typer.Typer) -> None:
 def status(*, workspace: OfWorkspace = None, json: Json = False) -> None:
     """Count workspaces by mode, events and deliveries by state; of one workspace also why deliveries stand still."""
     from connector.cli.session import run
+    from connector.database.clock import wall
 
-    show_item(run(lambda session: _counts(session, workspace)), as_json=json)
+    found = run(lambda session: _counts(session, workspace))
+    if json:
+        print_json(found)
+    else:
+        _show(found, now=wall())
+
+
+def _show(found: dict[str, Any], *, now: int) -> None:
+    from connector.cli import status_page
+
+    show_item(status_page.lines(found), as_json=False)
+    for part in status_page.tables(found, now=now):
+        say(f"\n{part.title}")
+        table(part.rows, part.columns, numbers=part.numbers, one_line=True)
+        if part.more:
+            say(f"… and {part.more:,} more: --workspace APP_ID shows fewer, --json all")
+        for line in part.below:
+            say(textwrap.fill(safe(line), 80, subsequent_indent="  "))
 
 
 async def _counts(session: Session, app_id: str | None) -> dict[str, Any]:

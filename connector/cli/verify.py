@@ -115,6 +115,7 @@ def document(result: Verification, workspace: str) -> dict[str, Any]:
         "checked": result.checked,
         "as_sent": result.as_sent,
         "contact_gone": result.unchecked,
+        "seen": result.seen,
         "differences": [
             {"delivery": each.delivery, "what": each.what.value, "detail": each.detail} for each in result.differences
         ],

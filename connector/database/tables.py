@@ -135,7 +135,7 @@ received_events = Table(
     _state(),  # events.ReceivedState
     _display("reason"),
     Column("tries", SmallInteger, nullable=False, server_default=text("0")),  # of mapping it
-    Column("priority", SmallInteger, nullable=False, server_default=text("0")),  # events.Priority: 0 live, 1 history
+    Column("priority", SmallInteger, nullable=False, server_default=text("0")),  # events.Priority: 0 live, 1 history …
     Index(
         "ix_received_events_to_map",
         "priority",
@@ -201,6 +201,7 @@ deliveries = Table(
     _time("updated_at"),
     _time("delivered_at", nullable=True),
     _time("released_at", nullable=True),  # an operator let it go, whatever its age and its workspace's mode
+    _time("seen_at", nullable=True),  # when Intercom's own webhook told of the event
     Index(None, "workspace_id", "received_key"),
     Index(None, "workspace_id", "state", "updated_at"),
     Index(  # what stands still, by why; what is delivered without trouble is not in it
@@ -401,10 +402,32 @@ backfills = Table(
     Column("read", BigInteger, nullable=False, server_default=text("0")),
     Column("new", BigInteger, nullable=False, server_default=text("0")),
     Column("skipped", BigInteger, nullable=False, server_default=text("0")),
+    Column("summaries", BigInteger, nullable=False, server_default=text("0")),  # counts that Intercom took
+    Column("summarised", BigInteger, nullable=False, server_default=text("0")),  # the deliveries in them
     _time("started_at"),
     _time("updated_at"),
     _time("finished_at", nullable=True),
+    _key("holder", nullable=True),  # the command that takes it in now
+    _display("holder_name"),  # where that runs, for people and for another command on the same machine
+    _time("held_until", nullable=True),  # by the database's clock
 )
+
+summaries = Table(
+    "summaries",
+    metadata,
+    _workspace(),
+    _key("id", primary_key=True),
+    _display("user_id", nullable=False),  # the only way to name somebody that a summary takes
+    _display("name", nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("first", BigInteger, nullable=False),  # Unix seconds
+    Column("last", BigInteger, nullable=False),
+    Column("deliveries", Text, nullable=False),  # JSON list of their ids: what it counts, and nothing else does
+    Column("before", Text, nullable=True),  # JSON: what Intercom counted before; null = it may not be asked
+    _time("tried_at", nullable=True),  # null = Intercom surely has not got it
+    _time("made_at"),
+)
+"""Only what is on its way to Intercom: a summary that is settled has no row."""
 
 # ── what a workspace has, and what happened to it ───────────────────────────────────────────────────────────────────
 

@@ -161,6 +161,11 @@ class IntercomClient:
         query += "&summary=true" if summary else f"&per_page={EVENTS_A_PAGE}"
         return await self._get(region, token, f"/events?{query}" + (f"&before={before}" if before else ""))
 
+    async def submit_summary(self, region: str, token: str, summary: Mapping[str, object], user_id: str) -> Answer:
+        """POST /events/summaries: `summary` (event_name, count, first, last) adds to what is counted of a user."""
+        body = _encoded({"user_id": user_id, "event_summaries": summary}).encode("utf-8", "replace")
+        return await self._call(hdrs.METH_POST, self._url(region, "/events/summaries"), token, body)
+
     async def me(self, region: str, token: str) -> Me | Answer:
         """Which workspace `token` opens; the answer itself where that cannot be told from it."""
         return whose(await self._get(region, token, "/me"))

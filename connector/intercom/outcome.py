@@ -169,6 +169,13 @@ def read(answer: Answer, *, now_ms: int) -> Outcome:
     return _about_the_event(answer.status, said) or _trouble(answer.status, said)
 
 
+def read_counted(answer: Answer, *, now_ms: int) -> Outcome:
+    """What `answer` to a submitted summary means: taken is 200 there. A page in HTML is some captive portal's."""
+    if answer.status == 200 and not answer.body.lstrip().startswith(b"<"):
+        return _DELIVERED
+    return read(answer, now_ms=now_ms)
+
+
 def error_code(body: bytes) -> str | None:
     """The code of the first error, where `body` is Intercom's `error.list`."""
     return _said(body).code

@@ -80,17 +80,43 @@ def admit(connection: Connection, workspace_id: int, claimed: Sequence[Claimed],
     return Admitted(passed, tuple(_opened(connection, door)))
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Whether a name may be sent: the reason where it may not, and the alerts that asking has opened."""
+
+    reason: str | None
+    opened: tuple[Opened, ...] = ()
+
+
+def may_use(connection: Connection, workspace_id: int, name: str, *, now: int) -> Use:
+    """The same for a name alone, of which Intercom is told in counts; the caller holds the workspace's lane."""
+    key = name_key(name)
+    door = Admission(workspace_id, {name: key}, event_names.known(connection, workspace_id, {key}), now)
+    found = _name(connection, door, name)
+    _write_down(connection, door)
+    return Use(_why_not(found), tuple(_opened(connection, door)))
+
+
 def _pass(connection: Connection, door: Admission, claimed: Claimed) -> Claimed | None:
     delivery = claimed.delivery
-    key = door.keys[delivery.name]
-    name = door.names.get(key) or EventName(door.workspace_id, key, delivery.name, first_seen_at=door.now)
-    if name.counted_at is None and name.stopped_reason is None:
-        name = _placed(connection, door, name)
-    if name.stopped_reason is not None:
-        reason = FULL if name.stopped_reason == FULL else STOPPED
+    name = _name(connection, door, delivery.name)
+    if (reason := _why_not(name)) is not None:
         door.held.setdefault(reason, []).append((door.workspace_id, delivery.id))
         return None
     return _typed(door, name, claimed)
+
+
+def _name(connection: Connection, door: Admission, text: str) -> EventName:
+    """What is known of a name, with a place if one is left."""
+    key = door.keys[text]
+    name = door.names.get(key) or EventName(door.workspace_id, key, text, first_seen_at=door.now)
+    new = name.counted_at is None and name.stopped_reason is None
+    return _placed(connection, door, name) if new else name
+
+
+def _why_not(name: EventName) -> str | None:
+    reason = FULL if name.stopped_reason == FULL else STOPPED
+    return None if name.stopped_reason is None else reason
 
 
 def _placed(connection: Connection, door: Admission, name: EventName) -> EventName:

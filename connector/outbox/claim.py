@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,10 +18,11 @@ from sqlalchemy import BigInteger, Connection, Integer, Select, bindparam, case,
 
 from connector.database.rows import AnyRow, ByKeys
 from connector.database.tables import deliveries, queue, received_events
-from connector.events import Key, Priority
+from connector.events import QUEUED, Key, Priority
 from connector.outbox import admission, gate, lanes, regions
 from connector.outbox import queue as queue_sql
 from connector.outbox.admission import Admitted, Opened
+from connector.outbox.careful import carefully
 from connector.outbox.delivery import COLUMNS, Delivery, State, from_values
 from connector.outbox.lanes import Lane
 from connector.outbox.queue import LEASE_MS
@@ -46,6 +48,8 @@ class Claimed(msgspec.Struct, frozen=True):
     occurred_at: int | None = None
     """By its sender's time, in Unix seconds."""
     released_at: int | None = None
+    priority: Priority = Priority.LIVE
+    """Of its event."""
 
     @property
     def suspect(self) -> bool:
@@ -63,12 +67,14 @@ def claim(
     held: Mapping[int, int] | None = None,
     max_age_ms: int | None = None,
     opened: list[Opened] | None = None,
+    broken: list[Exception] | None = None,
 ) -> list[Claimed]:
     """Up to `room` deliveries to try now, fairly from all lanes that are due; without `suspects`, none of those.
 
     `held` (by workspace) are those that the process has already. With it no workspace gets more than an even share of
     all there is room for, and one share is left for the next that comes: whose calls hang cannot take everybody's room.
-    What may not go out (`gate`, `admission`) is held instead; alerts that this opens are put into `opened`.
+    What may not go out (`gate`, `admission`) is held instead; alerts that this opens are put into `opened`. With
+    `broken`, one is claimed of each lane, and why one cannot be is put there.
     """
     opened = [] if opened is None else opened
     claimed: list[Claimed] = []
@@ -79,9 +85,17 @@ def claim(
         share = (room - len(claimed)) // (len(due) - place)  # of what those before it have left over
         share = min(share, rooms.get(lane.workspace_id, room))
         region = troubled.get(lane.region) or Region(lane.region)
-        let_through = _claim_from(
-            connection, lane, region, holder=holder, now=now, room=share, suspects=suspects, max_age_ms=max_age_ms
+        share = share if broken is None else min(share, 1)
+        claim_from = partial(
+            _claim_from,
+            *(connection, lane, region),
+            holder=holder,
+            now=now,
+            room=share,
+            suspects=suspects,
+            max_age_ms=max_age_ms,
         )
+        let_through = claim_from() if broken is None else carefully(connection, lane, claim_from, broken, now=now)
         found = let_through.claimed
         opened += let_through.opened
         if lane.region in troubled:
@@ -143,7 +157,7 @@ def _claim_from(
 def _due_rows(connection: Connection, workspace_id: int, now: int, limit: int, *, suspects: bool) -> Sequence[AnyRow]:
     """Live work first; each priority is one walk along the index."""
     found: list[AnyRow] = []
-    for priority in Priority:
+    for priority in QUEUED:
         if len(found) < limit:
             given = {"the_workspace": workspace_id, "of": priority.value, "now": now, "most": limit - len(found)}
             rows = connection.execute(_DUE if suspects else _DUE_WITHOUT_SUSPECTS, given).all()
@@ -182,8 +196,9 @@ def _with_their_deliveries(pick: Select[Any]) -> Select[Any]:
             picked.c.ladder,
             received_events.c.received_at,
             # history was asked for by an operator: its age counts from then
-            case((received_events.c.priority == Priority.HISTORY.value, None), else_=received_events.c.occurred_at),
+            case((received_events.c.priority == Priority.LIVE.value, received_events.c.occurred_at)),
             deliveries.c.released_at,
+            received_events.c.priority,
         )
         .select_from(picked)
         .join(
@@ -249,7 +264,7 @@ def _next(earliest: int | None, lane: Lane, region: Region, now: int) -> int | N
 def _claimed(row: AnyRow, lease_id: Key, until: int, now: int, region: str) -> Claimed:
     delivery, more = from_values(row[:_OWN]), row[_OWN:]
     claims, number, due, attempts, first_attempt_at, stood_still, ambiguous, lookups, unknowns, ladder, *times = more
-    received_at, occurred_at, released_at = times
+    received_at, occurred_at, released_at, priority = times
     waited = max(0, now - due) if first_attempt_at is not None else 0
     history = History(
         attempts,
@@ -261,7 +276,20 @@ def _claimed(row: AnyRow, lease_id: Key, until: int, now: int, region: str) -> C
         bool(ambiguous or claims > 0),  # whoever claimed it before may have sent it
         ladder,
     )
-    return Claimed(delivery, lease_id, until, number + 1, history, received_at, due, region, occurred_at, released_at)
+    return Claimed(
+        delivery,
+        lease_id,
+        until,
+        number + 1,
+        history,
+        received_at,
+        due,
+        region,
+        occurred_at,
+        released_at,
+        _PRIORITIES[priority],
+    )
 
 
+_PRIORITIES = {each.value: each for each in Priority}
 _OWN = len(COLUMNS)

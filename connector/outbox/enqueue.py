@@ -21,6 +21,7 @@ from connector.inbox.store import ReceivedEvent, settle, still_to_map
 from connector.outbox import asides, event_names, queue, readiness, seconds, waiting
 from connector.outbox.delivery import State, as_row, delivery_id, name_key
 from connector.outbox.seconds import Wish
+from connector.outbox.summaries import FOR_SUMMARY
 from connector.outbox.translation import Translation
 
 
@@ -151,6 +152,8 @@ def _address(connection: Connection, new: Sequence[_New]) -> dict[queue.Id, tupl
         why = stopped.get((workspace_id, name_key(each.event.name)))
         if why is not None and each.row["state"] == State.DUE.value:
             each.row.update(state=State.HELD.value, reason=why)
+        elif each.received.priority is Priority.SUMMARY and each.row["state"] == State.DUE.value:
+            each.row.update(state=State.HELD.value, reason=FOR_SUMMARY)
     given = seconds.reserve(connection, wishes)
     for each in new:
         if each.row["id"] in given:

@@ -9,6 +9,8 @@ it is claimed before it is sent; so this is the one place where no way around le
 
 Neither counts for what an operator has released; from then on its age is reckoned anew. What may have arrived already
 is sent again whatever its age: Intercom drops the double, and a message that it sets off was set off then.
+
+And what Intercom is to be told of in counts (`outbox.summaries`) does not go out as an event unless it was released.
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from connector.events import Priority
 from connector.outbox import queue, readiness
 from connector.outbox.delivery import State
 from connector.outbox.readiness import Standing
+from connector.outbox.summaries import FOR_SUMMARY
 from connector.workspaces.modes import Mode
 
 if TYPE_CHECKING:
@@ -56,6 +60,8 @@ def why_not(claimed: Claimed, standing: Standing | None, *, now: int, max_age_ms
         state, reason = readiness.ready(standing, contact)
         if state is State.HELD:
             return reason
+    if claimed.released_at is None and claimed.priority is Priority.SUMMARY and _not_sent_yet(claimed):
+        return FOR_SUMMARY
     if max_age_ms is not None and _not_sent_yet(claimed) and now - happened_ms(claimed) > max_age_ms:
         return TOO_OLD
     return None

@@ -11,6 +11,7 @@ from connector.database.tables import attempts, deliveries, event_names, queue
 from connector.events import Key
 from connector.inbox import store
 from connector.inbox.store import ReceivedEvent
+from connector.outbox import seen
 from connector.outbox.delivery import Delivery, State, from_row, name_key
 from connector.outbox.selection import Selection, conditions
 
@@ -58,6 +59,8 @@ class Story:
     attempts: tuple[Attempt, ...]
     due: int | None
     in_flight: bool
+    seen_at: int | None = None
+    """When Intercom's own webhook told of the event (milliseconds)."""
 
 
 def page(connection: Connection, wanted: Filter, *, limit: int) -> list[Delivery]:
@@ -124,6 +127,7 @@ def story(connection: Connection, workspace_id: int, delivery_id: Key) -> Story 
         tuple(attempts_of(connection, workspace_id, delivery_id)),
         None if row is None else row.due,
         row is not None and row.lease_id is not None,
+        seen.times(connection, workspace_id, [delivery_id]).get(delivery_id),
     )
 
 

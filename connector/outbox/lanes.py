@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Connection, Integer, RowMapping, ScalarSelect
 
 from connector.database.rows import insert_new, run_many
 from connector.database.tables import lanes, queue, workspaces
-from connector.events import Key, Priority
+from connector.events import QUEUED, Key, Priority
 from connector.intercom.pace import Budget
 from connector.outbox.breaker import Breaker
 from connector.workspaces.store import Mode
@@ -51,6 +51,12 @@ def due(connection: Connection, *, holder: Key, now: int, limit: int) -> list[La
 def locked(connection: Connection, workspace_id: int) -> Lane:
     """The lane of a workspace, for changing it in this transaction."""
     return _lane(connection.execute(_LOCKED, {"the_workspace": workspace_id}).mappings().one())
+
+
+def opened(connection: Connection, workspace_id: int) -> Lane:
+    """The same of a workspace that may never have had anything to send."""
+    insert_new(connection, lanes, [{"workspace_id": workspace_id, "next_due": None, "last_served_at": 0}])
+    return locked(connection, workspace_id)
 
 
 def serve(connection: Connection, lane: Lane, *, holder: Key | None, now: int) -> None:
@@ -118,7 +124,7 @@ def _earliest_of(priority: Priority) -> ScalarSelect[int]:
     )
 
 
-_EARLIEST = select(*(_earliest_of(priority).label(priority.name) for priority in Priority))
+_EARLIEST = select(*(_earliest_of(priority).label(priority.name) for priority in QUEUED))
 _LOCKED = select(lanes).where(_OF_WORKSPACE).with_for_update()
 _RING = (
     update(lanes)

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, select
 
 from connector.database.engine import Database
-from connector.database.rows import insert_new, upsert
-from connector.database.tables import lanes as lanes_table
+from connector.database.rows import upsert
 from connector.database.tables import matches
 from connector.events import Key, digest
 from connector.intercom.client import IntercomClient
@@ -115,8 +114,7 @@ async def take_turn(database: Database, workspace_id: int) -> None:
 
 def _spend(connection: Connection, workspace_id: int, *, now: int) -> int:
     """Take one call off the budget: 0; or the milliseconds until there is one."""
-    insert_new(connection, lanes_table, [{"workspace_id": workspace_id, "next_due": None, "last_served_at": 0}])
-    lane = lanes.locked(connection, workspace_id)
+    lane = lanes.opened(connection, workspace_id)
     if lane.budget.available(now) < 1:
         return max(1, lane.budget.next_at(now) - now)
     lanes.save(connection, replace(lane, budget=lane.budget.spend(1, now)))

@@ -56,6 +56,27 @@ DELIVERY_REASONS: Mapping[str, Meaning] = {
         "It happened longer ago than CONNECTOR_MAX_AGE allows; a late event can set off automatic messages.",
         "`connector deliveries release --reason too_old` sends it all the same.",
     ),
+    "for_summary": Meaning(
+        "It is older than Intercom lists, and goes there in a count (`connector backfill --summaries`).",
+        "Nothing while that backfill runs; begun again, it goes on. `connector deliveries release` sends an event.",
+    ),
+    "in_summary": Meaning(
+        "It is in a count that is on its way to Intercom, and may have arrived.",
+        "Nothing while the backfill runs. If it was killed, say the same command again: it asks Intercom.",
+    ),
+    "summary_no_user": Meaning(
+        "It was to be counted, and Intercom counts only for a user with a user_id that it knows.",
+        "Give the contact one and say the backfill again, or `connector deliveries release` it as an event.",
+    ),
+    "summary_refused": Meaning(
+        "It was to be counted, and Intercom refused the count; its words stand beside the attempt.",
+        "Mend it and say the backfill again, or `connector deliveries release` it as an event.",
+    ),
+    "summary_in_doubt": Meaning(
+        "It was in a count whose answer never came, and nobody can tell whether Intercom has counted it.",
+        "Look at the contact in Intercom. If it is there, `connector deliveries discard`; if not, `… release` sends "
+        "it as an event.",
+    ),
     "unknown_workspace": Meaning(
         "Its workspace is not known.", "Add it: `connector workspaces add`. Then `connector deliveries release`."
     ),

@@ -19,8 +19,10 @@ from connector.outbox import history, seconds
 from connector.outbox import queue as queue_sql
 from connector.outbox.delivery import FINAL, FORGOTTEN, Delivery, State, delivery_id, name_key
 from connector.outbox.seconds import Wish
+from connector.outbox.summaries import IN_SUMMARY
 
 BODY_GONE = "its body is no longer kept"
+IN_A_SUMMARY = "it is in a count that is on its way to Intercom: the backfill that made it, begun again, settles it"
 NO_LONGER_KEPT = "what it said is no longer kept"
 HELD_ALREADY = (
     "Intercom already holds this event and ignores a second one for this contact, name and second. "
@@ -55,6 +57,8 @@ def replay(connection: Connection, workspace_id: int, delivery: Key, *, now: int
         return NotReplayed("there is no such delivery")
     if found.reason == FORGOTTEN or (found.state is State.DELIVERED and found.identifier is None):
         return NotReplayed("the person it was for was deleted, and all that it said with them")
+    if found.reason == IN_SUMMARY:
+        return NotReplayed(IN_A_SUMMARY)
     queued = _queued(connection, found)
     if queued is not None and queued["lease_id"] is not None:
         return NotReplayed("it is being tried right now")
@@ -77,9 +81,9 @@ def replay_event(connection: Connection, workspace_id: int, received: Key, *, no
 
 
 def discard(connection: Connection, workspace_id: int, delivery: Key, *, now: int) -> bool:
-    """Give a delivery up; False where Intercom has it already. A late answer can still make it delivered."""
+    """Give a delivery up; False where Intercom has it, or may just now. A late answer can still make it delivered."""
     found = history.find(connection, workspace_id, delivery)
-    if found is None or found.state is State.DELIVERED:
+    if found is None or found.state is State.DELIVERED or found.reason == IN_SUMMARY:
         return False
     queue_sql.give_up(connection, [(workspace_id, delivery)], State.DISCARDED, "by_operator", now=now)
     return True
@@ -88,9 +92,9 @@ def discard(connection: Connection, workspace_id: int, delivery: Key, *, now: in
 def release(
     connection: Connection, workspace_id: int, delivery: Key, *, now: int, priority: Priority = Priority.LIVE
 ) -> bool:
-    """Let a held delivery go out, whatever its age; False where it is not held."""
+    """Let a held delivery go out, whatever its age; False where it is not held, or in a count."""
     found = history.find(connection, workspace_id, delivery)
-    if found is None or found.state is not State.HELD:
+    if found is None or found.state is not State.HELD or found.reason == IN_SUMMARY:
         return False
     each = (workspace_id, delivery)
     queue_sql.set_state(connection, [each], State.DUE, None, now=now, released_at=now)

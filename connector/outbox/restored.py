@@ -2,7 +2,8 @@
 
 Between the backup and now the world went on: what was delivered since is due again here, goes out again with the same
 identity, and Intercom drops it; what arrived since is not here, and is brought back by Stripe's and Segment's own
-retries, or by replaying at the sender.  [SQL of the outbox]
+retries, or by replaying at the sender. Counts (`outbox.summaries`) are not dropped as doubles: what was to be counted
+is in doubt.  [SQL of the outbox]
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, func, select
 
 from connector.database.tables import deliveries, received_events, workspaces
 from connector.events import ReceivedState
-from connector.outbox import queue
+from connector.outbox import queue, summaries
 from connector.outbox.delivery import State
 from connector.workspaces import store
 from connector.workspaces.modes import Mode
@@ -31,6 +32,7 @@ class Restored:
 def take_over(connection: Connection, *, now: int, pause: bool, reason: str) -> Restored:
     """Void every lease, and pause what was running, unless told otherwise."""
     queue.free_all(connection, now=now)
+    summaries.restored(connection, now=now)
     paused = 0
     if pause:
         running = select(workspaces.c.id).where(workspaces.c.mode.not_in([mode for mode in Mode if mode.stopped]))

@@ -105,6 +105,8 @@ def _tried(attempt: Attempt) -> Iterator[str]:
         f"Try {attempt.number}, {at(attempt.started_at)}, by {attempt.identifier_kind or 'nobody'}: {attempt.outcome} "
         f"({answer}, {attempt.duration_ms} ms{request}{marks})."
     )
+    if attempt.outcome == "counted":
+        yield "  It went there in a count, not as an event, for it is older than Intercom lists."
     if attempt.words:
         yield f"  Intercom's words: {attempt.words}"
 
@@ -116,6 +118,8 @@ def _next(story: Story, now: int) -> Iterator[str]:
     yield f"Now: {delivery.state}{reason}. {meaning.what}"
     if delivery.state is State.DELIVERED and delivery.delivered_at is not None:
         yield f"Intercom accepted it {at(delivery.delivered_at)}."
+    if story.seen_at is not None:
+        yield f"Intercom's own webhook (event.created) told of it {at(story.seen_at)}: it is there."
     if story.in_flight:
         yield "It is being tried at this moment."
     elif story.due is not None and delivery.state not in FINAL:

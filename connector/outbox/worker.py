@@ -20,9 +20,10 @@ from sqlalchemy import Connection
 from connector.database.engine import Database
 from connector.errors import DatabaseError, Unstorable
 from connector.events import Key
-from connector.outbox import lanes, queue
+from connector.outbox import lanes, queue, set_back
 from connector.outbox.admission import Opened
 from connector.outbox.bell import Bell
+from connector.outbox.careful import FOR_S
 from connector.outbox.claim import Claimed, claim
 from connector.outbox.complete import Completed, complete
 from connector.outbox.completion import Completion
@@ -31,6 +32,7 @@ from connector.outbox.give_back import give_back
 from connector.outbox.hand import Hand
 from connector.outbox.pulse import Pulse
 from connector.outbox.retry import StopName, StopWorkspace
+from connector.outbox.senders import Senders
 from connector.telemetry.facts import AlertOpened, AttemptMade, StageFailed, Tell, WorkspaceStopped
 from connector.workspaces.directory import Directory
 from connector.workspaces.store import Workspace
@@ -59,6 +61,8 @@ class _Turn:
     next_due: int | None
     opened: Sequence[Opened] = ()
     """Alerts."""
+    broken: Sequence[Exception] = ()
+    """Why something could not be claimed, though nobody had foreseen that."""
 
 
 @dataclass
@@ -80,12 +84,15 @@ class Worker:
         self._hand = Hand(self.concurrency)
         self._done: list[Completion] = []
         self._unsent: list[Claimed] = []
-        self._idle: list[asyncio.Future[None]] = []
-        self._senders: list[asyncio.Task[None]] = []
+        self._senders = Senders(self.concurrency, self._hand.take, self._try, self.tell)
+        self._began = False
         self._stopping = False
         self.turned_at = time.monotonic()
         """When the loop last came round, by the monotonic clock."""
+        self.moved_at = time.monotonic()
+        """When it last claimed something, heard of a call's end, or had nothing to claim that was due."""
         self._low = 0
+        self._careful_until = 0.0
 
     @property
     def in_flight(self) -> int:
@@ -94,9 +101,10 @@ class Worker:
 
     async def run(self) -> None:
         """Deliver until told to stop; a database that is away for a while is waited for."""
-        if not self.database.many_processes:
-            await self.database.transact(queue.free_all, now=self.database.clock.now())
-        self._senders = self._senders or [asyncio.create_task(self._send()) for _ in range(self.concurrency)]
+        if not self.database.many_processes and not self._began:
+            await self.database.transact(_take_over, now=self.database.clock.now())
+        self._began = True
+        self._senders.start()
         while not self._stopping:
             self.turned_at = time.monotonic()
             try:
@@ -117,9 +125,7 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._hand.emptied.wait()
-        for sender in self._senders:
-            sender.cancel()
-        await asyncio.gather(*self._senders, return_exceptions=True)
+        await self._senders.end()
         try:
             await self._write_down()
         except (DatabaseError, OSError) as error:
@@ -133,12 +139,19 @@ class Worker:
         self._done, self._unsent = [], []
         try:
             turn = await self.database.transact(self._write_and_claim, done, unsent, room)
-        except (DatabaseError, OSError):
+        except Exception as error:  # whatever it was: what came of the calls is not to be lost with it
+            if not isinstance(error, DatabaseError | OSError):
+                self._careful_until = time.monotonic() + FOR_S
             self._done, self._unsent = done + self._done, unsent + self._unsent
             await self._write_down()  # by itself: where that fails too, it is tried again with the next turn
             raise
+        if done or turn.claimed or not self._is_due(turn.next_due):
+            self.moved_at = time.monotonic()
         self._took(turn.claimed)
         self._told(done, turn.completed)
+        for reason in turn.broken:
+            self._careful_until = time.monotonic() + FOR_S
+            self.tell(StageFailed("claim", reason))
         for alert in turn.opened:
             self.tell(AlertOpened(alert.workspace_id, alert.kind, alert.subject, alert.detail))
         if turn.claimed and len(turn.claimed) < room and self._is_due(turn.next_due):
@@ -163,6 +176,7 @@ class Worker:
         if not room or self._stopping:
             return _Turn(completed, (), lanes.next_due(connection, holder=self.holder))
         opened: list[Opened] = []
+        broken: list[Exception] | None = [] if time.monotonic() < self._careful_until else None
         claimed = claim(
             connection,
             holder=self.holder,
@@ -172,15 +186,16 @@ class Worker:
             held=self._hand.held,
             max_age_ms=self.max_age_ms,
             opened=opened,
+            broken=broken,
         )
-        return _Turn(completed, claimed, lanes.next_due(connection, holder=self.holder), opened)
+        return _Turn(completed, claimed, lanes.next_due(connection, holder=self.holder), opened, broken or ())
 
     def _took(self, claimed: Sequence[Claimed]) -> None:
         if self._stopping:
             self._unsent += claimed
             return
         self._hand.add(claimed)
-        self._wake(len(claimed))
+        self._senders.wake(len(claimed))
         self._low = self._hand.ready // 2
 
     def _is_due(self, at: int | None) -> bool:
@@ -201,34 +216,22 @@ class Worker:
         self._done, self._unsent = [], []
         try:
             await self.database.transact(give_back, unsent, now=self.database.clock.now())
-            for number, each in enumerate(done):
-                try:
-                    self._told([each], await self.database.transact(complete, [each]))
-                except Unstorable as error:
-                    self.tell(StageFailed("complete", error))  # its lease brings it back, with the same identity
-                except (DatabaseError, OSError):
-                    done = done[number:]
-                    raise
+            while done:
+                await self._write_one(done[0])
+                done = done[1:]
         except (DatabaseError, OSError):
             self._done += done
             raise
 
-    # ── the senders ─────────────────────────────────────────────────────────────────────────────────────────────────
+    async def _write_one(self, done: Completion) -> None:
+        try:
+            self._told([done], await self.database.transact(complete, [done]))
+        except Exception as error:
+            if isinstance(error, DatabaseError | OSError) and not isinstance(error, Unstorable):
+                raise
+            self.tell(StageFailed("complete", error))  # its lease brings it back, with the same identity
 
-    async def _send(self) -> None:
-        while True:
-            claimed = self._hand.take()
-            if claimed is None:
-                future = asyncio.get_running_loop().create_future()
-                self._idle.append(future)
-                await future
-                continue
-            await self._try(claimed)
-
-    def _wake(self, count: int) -> None:
-        for _ in range(min(count, len(self._idle))):
-            if not (future := self._idle.pop()).done():
-                future.set_result(None)
+    # ── the calls ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _try(self, claimed: Claimed) -> None:
         done = None
@@ -262,7 +265,7 @@ class Worker:
         The other half is sent meanwhile. A ring for every call made turns of fifty, at a third more work for each.
         """
         if self._hand.ready:
-            self._wake(1)
+            self._senders.wake(1)
         if self._hand.ready <= self._low or len(self._done) >= BATCH:
             self.bell.ring()
         elif len(self._done) == 1:
@@ -297,3 +300,9 @@ class Worker:
             self.tell(WorkspaceStopped(delivery.workspace_id, outcome.words or done.step.reason))
         if completed.stopped and isinstance(done.step, StopName):
             self.tell(AlertOpened(delivery.workspace_id, done.step.reason, delivery.name, outcome.words or ""))
+
+
+def _take_over(connection: Connection, *, now: int) -> None:
+    """What the last life left behind, whose clock may have been ahead."""
+    set_back.follow(connection, now=now)
+    queue.free_all(connection, now=now)

@@ -20,8 +20,9 @@ from connector.database.rows import parts
 from connector.database.tables import attempts, bodies, deliveries, identities, known_contacts, received_events, seconds
 from connector.errors import DatabaseError
 from connector.events import Identifier, ReceivedState
-from connector.outbox import queue
+from connector.outbox import queue, summaries
 from connector.outbox.delivery import FORGOTTEN, State
+from connector.outbox.summaries import IN_SUMMARY
 from connector.people.mentions import Mention, Names, redacted, without
 from connector.people.person import Person, person
 from connector.people.records import START, Body, Mentioned, Place, body_page, delivery_page, statements
@@ -104,6 +105,7 @@ def _forget_bodies(connection: Connection, names: Names, page: Sequence[Body]) -
 def _forget_deliveries(connection: Connection, names: Names, page: Sequence[Mentioned], *, now: int) -> Forgotten:
     workspace_id = names.person.workspace_id
     theirs = [each.delivery for each in page if each.theirs]
+    summaries.forget(connection, workspace_id, {each.id for each in theirs if each.reason == IN_SUMMARY}, now=now)
     ids = [(workspace_id, each.id) for each in theirs]
     queue.give_up(
         connection,

@@ -44,6 +44,8 @@ LINES_AT_ONCE = 1_000
 PATIENCE_S = 120.0
 LOOK_UP_S = 0.2
 FIRST_STRIDE = Stride(30 * 24 * 3600)
+LISTED_S = 89 * 24 * 3600
+"""What is older goes to Intercom in counts, where that is wished for: it lists events of less than 90 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,15 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a progress bar shows. `ahead` is what is not delivered yet, set while that is waited for."""
+    """What a progress bar shows. `ahead` is what is not delivered yet, set while that is waited for; `to_map` what is
+    not mapped yet, while that is.
+    """
 
     position: float
     read: int
     new: int
     ahead: int | None = None
+    to_map: int | None = None
 
 
 Show = Callable[[Progress], None]
@@ -82,7 +87,9 @@ Portions = AsyncIterator[Taken | Stopped]
 
 @dataclass
 class Runner:
-    """Takes in one backfill. `rate` is the most events a second that are read, None for as fast as it goes."""
+    """Takes in one backfill. `rate` is the most events a second that are read, None for as fast as it goes; `check`
+    raises where another command may be at it; `summarise` follows when all is in and what is to be counted is mapped.
+    """
 
     database: Database
     endpoint: Endpoint
@@ -90,6 +97,8 @@ class Runner:
     rate: float | None = None
     show: Show = lambda _: None
     most_ahead: int = MOST_AHEAD
+    check: Callable[[], None] = lambda: None
+    summarise: Callable[[], Awaitable[None]] | None = None
     read: int = 0
     new: int = 0
     _started: float = field(default_factory=time.monotonic)
@@ -99,8 +108,12 @@ class Runner:
         async for portion in portions:
             if isinstance(portion, Stopped):
                 return portion
+            self.check()
             await self._take_in(portion)
             await self._in_pace(portion.position)
+        if self.summarise is not None:
+            await self._mapped()
+            await self.summarise()
         return await self.database.transact(backfills.finish, self.backfill.request, now=wall())
 
     async def _take_in(self, portion: Taken) -> None:
@@ -116,18 +129,35 @@ class Runner:
         self.read += len(arrivals)
         self.new += new
         counts = {"read": len(arrivals), "new": new, "skipped": portion.skipped}
-        await self.database.transact(backfills.advance, self.backfill.request, portion.cursor, **counts, now=wall())
+        cursor = {**portion.cursor, "position": round(portion.position, 4)}
+        await self.database.transact(backfills.advance, self.backfill.request, cursor, **counts, now=wall())
         self.show(Progress(portion.position, self.read, self.new))
 
     def _arrival(self, event: SourceEvent, now: int) -> Arrival:
         endpoint = self.endpoint
         taken = admitted(event, endpoint.mode) if event.source == "stripe" else event
-        return Arrival(endpoint.workspace_id, endpoint.id, endpoint.stream, taken, now, Priority.HISTORY)
+        return Arrival(endpoint.workspace_id, endpoint.id, endpoint.stream, taken, now, self._priority(event))
+
+    def _priority(self, event: SourceEvent) -> Priority:
+        """By when the backfill began, so that one which goes on later decides alike."""
+        counted = self.backfill.request.summaries and is_old(event, began=self.backfill.started_at)
+        return Priority.SUMMARY if counted else Priority.HISTORY
+
+    async def _mapped(self) -> None:
+        """Wait until the service has mapped all that is to be counted."""
+        while waiting := await self.database.read(backfills.to_map, self.endpoint.workspace_id, most=self.most_ahead):
+            self.check()
+            self.show(Progress(1.0, self.read, self.new, to_map=waiting))
+            await asyncio.sleep(LOOK_UP_S)
 
     async def _room(self, position: float) -> None:
-        """Wait until enough of what was taken in before is delivered."""
+        """Wait until enough of what was taken in before is delivered: where it has to, for a fifth of it at once, so
+        that the service maps whole batches and not every hundred by itself.
+        """
         most = self.most_ahead - WRITTEN_AT_ONCE
         while (ahead := await self.database.read(backfills.ahead, self.endpoint.workspace_id, most=most + 1)) > most:
+            most = self.most_ahead * 4 // 5 - WRITTEN_AT_ONCE
+            self.check()
             self.show(Progress(position, self.read, self.new, ahead))
             await asyncio.sleep(LOOK_UP_S)
 
@@ -137,6 +167,11 @@ class Runner:
             if early > 0:
                 self.show(Progress(position, self.read, self.new))
                 await asyncio.sleep(early)
+
+
+def is_old(event: SourceEvent, *, began: int) -> bool:
+    """Whether Intercom may list it no more; `began` in milliseconds."""
+    return event.occurred_at is not None and event.occurred_at < began // 1000 - LISTED_S
 
 
 def safe_types(catalog: Catalog, wanted: Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, func, select
 from connector.database.tables import deliveries, endpoints, received_events
 from connector.outbox.delivery import State
 from connector.sync import state
-from connector.sync.state import SyncState
+from connector.sync.state import Place, SyncState
+from connector.workspaces.modes import EndpointMode
 
 DAY_MS = 24 * 3_600_000
 LOOKED_AT = 2_000
@@ -28,10 +29,19 @@ class Line:
 
 
 def lines(connection: Connection, workspace_id: int | None = None, *, now: int) -> list[Line]:
-    """Every endpoint that something is known of, of one workspace or of every."""
+    """Every endpoint and mode that something came of, and those of which nothing has come yet."""
     found = state.page(connection, workspace_id)
-    sources = {row.id: row.source for row in connection.execute(select(endpoints.c.id, endpoints.c.source))}
-    return [_line(connection, each, sources.get(each.place.endpoint_id, "?"), now) for each in found]
+    columns = (endpoints.c.id, endpoints.c.workspace_id, endpoints.c.source, endpoints.c.mode, endpoints.c.removed_at)
+    rows = connection.execute(select(*columns).order_by(endpoints.c.id)).all()
+    known = {each.place.endpoint_id for each in found}
+    silent = [
+        SyncState(Place(row.workspace_id, row.id, row.mode != EndpointMode.TEST.value))
+        for row in rows
+        if row.id not in known and row.removed_at is None and workspace_id in (None, row.workspace_id)
+    ]
+    sources = {row.id: row.source for row in rows}
+    every = sorted([*found, *silent], key=lambda each: (each.place.workspace_id, each.place.endpoint_id))
+    return [_line(connection, each, sources.get(each.place.endpoint_id, "?"), now) for each in every]
 
 
 def _line(connection: Connection, found: SyncState, source: str, now: int) -> Line:

@@ -7,8 +7,9 @@ and is left for later; what is older than Intercom lists is compared by its coun
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, select
 
@@ -18,9 +19,10 @@ from connector.events import Identifier, Key
 from connector.intercom.client import IntercomClient
 from connector.intercom.listed_events import EventPage, event_counts, event_page
 from connector.intercom.outcome import Answer
+from connector.outbox import seen
 from connector.outbox.delivery import Delivery, State, from_row
 from connector.outbox.matching import Trouble, learn, take_turn
-from connector.sync.comparison import Counted, Difference, Held, Sent, compare, compare_counts
+from connector.sync.comparison import Counted, Difference, Held, Sent, What, compare, compare_counts
 from connector.workspaces.store import Workspace
 
 LISTED_S = 89 * 24 * 3600
@@ -41,6 +43,8 @@ class Checked:
     deliveries: int
     differences: tuple[Difference, ...] = ()
     why_not: str | None = None
+    seen: int = 0
+    """Deliveries of which Intercom's own webhook has told."""
 
 
 @dataclass
@@ -50,6 +54,7 @@ class Verification:
     asked: int
     checked: int = 0
     unchecked: int = 0
+    seen: int = 0
     differences: list[Difference] = field(default_factory=list)
     why_not: str | None = None
     """Why it did not go on."""
@@ -66,6 +71,7 @@ class Verification:
         else:
             self.unchecked += checked.deliveries
         self.differences += checked.differences
+        self.seen += checked.seen
 
 
 def sample(
@@ -150,7 +156,8 @@ class Verifier:
             if counts is None:
                 return Checked(len(asked), why_not=CONTACT_GONE)
             differences += compare_counts(counted, all_ours, counts)
-        return Checked(len(asked), tuple(differences))
+        told = await self.database.read(seen.times, self.workspace.id, [each.id for each in asked])
+        return Checked(len(asked), tuple(_with_what_was_told(each, told) for each in differences), seen=len(told))
 
     async def _held(self, who: Identifier, *, until: int) -> list[Held] | None:
         """The contact's events back to `until` (Unix seconds); None where Intercom knows no such contact any more."""
@@ -200,6 +207,15 @@ NEAR_ENOUGH_S = 2 * 3600
 
 def _is_last(page: EventPage, until: int) -> bool:
     return page.before is None or not page.events or page.events[-1].created_at < until
+
+
+def _with_what_was_told(difference: Difference, told: Mapping[Key, int]) -> Difference:
+    """What is missing and was there once was archived or deleted; what never was did not arrive."""
+    at = told.get(bytes.fromhex(difference.delivery))
+    if at is None or difference.what is not What.MISSING:
+        return difference
+    when = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds")
+    return replace(difference, detail=f"{difference.detail}; Intercom told of it at {when}: it was there")
 
 
 def _sent(delivery: Delivery) -> Sent:

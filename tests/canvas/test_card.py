@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from connector.canvas import card, latest
 from connector.canvas.height import LIMIT, height
+from connector.canvas.in_step import in_step
 from connector.canvas.person import Person, asked
 from connector.canvas.reasons import SENTENCES
+from connector.canvas.standing import BACKFILLS, ENDPOINTS, STATES, Endpoint, History, Standing
 from connector.canvas.values import Locale, lines, money, price
 from connector.database.engine import Database, Postgres
 from connector.events import Identifier, IdentifierKind
@@ -22,6 +24,18 @@ from connector.outbox.reasons import DELIVERY_REASONS
 from tests.outbox.world import World, email, event, user
 
 LOCALE = Locale("America/New_York", "en")
+LONG_FOOT = in_step(
+    Standing(
+        tuple(
+            Endpoint("stripe", "a label of some length", 1_546_970_700_000, 1_546_900_000_000, 3, trouble=True)
+            for _ in range(4)
+        ),
+        History(0.621, 123_456, 1_546_970_700_000),
+    ),
+    Locale("America/New_York", "en"),
+    now=1_547_000_000_000,
+)
+"""As much as there is ever to say of how endpoints stand."""
 SETUP = "https://connector.mycompany.io/setup/enter/" + "x" * 400
 
 
@@ -62,13 +76,16 @@ def test_the_first_card_shows_name_sum_and_an_absolute_date_in_the_workspaces_ti
 @pytest.mark.parametrize("reason", [None, *sorted(SENTENCES)])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 11])
 @pytest.mark.parametrize("note", [None, "Trying: only listed contacts get events."])
-def test_the_first_card_is_never_taller_than_intercom_allows(count: int, reason: str | None, note: str | None):
+@pytest.mark.parametrize("foot", [None, LONG_FOOT], ids=["no_foot", "long_foot"])
+def test_the_first_card_is_never_taller_than_intercom_allows(
+    count: int, reason: str | None, note: str | None, foot: str | None
+):
     found = [
         delivery(number, name="a-name-as-long-as-names-ever-get-" * 4, state=State.DEAD, reason=reason)
         for number in range(count)
     ]
     for each in (found, [delivery(number) for number in range(count)]):
-        components = card.first(each, LOCALE, setup=SETUP, note=note)
+        components = card.first(each, LOCALE, setup=SETUP, note=note, in_step=foot)
         assert height(components) <= LIMIT
         assert all(part.get("style") != "primary" for part in components)
 
@@ -223,6 +240,11 @@ async def test_the_card_is_found_by_steps_along_keys_and_never_by_reading_tables
         assert "TEMP B-TREE FOR ORDER BY" not in plan
         if not isinstance(database, Postgres):
             assert "SEARCH" in plan
+    for query in (ENDPOINTS, STATES, BACKFILLS):
+        plan = await database.read(explained, query, {"the_workspace": 1})
+        assert "Seq Scan" not in plan
+        assert "SCAN" not in plan.replace("Index Scan", "").replace("Bitmap Heap Scan", "")
+        assert "TEMP B-TREE" not in plan
 
 
 def explained(connection: Any, query: Any, given: dict[str, Any]) -> str:

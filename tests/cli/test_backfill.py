@@ -49,6 +49,7 @@ def test_a_dry_run_counts_by_type(cli: Cli, archive: Path):
         "events": 3,
         "new": 3,
         "skipped": 0,
+        "older_than_89_days": 3,
         "by_type": {"track Order Completed": 2, "track Product Viewed": 1},
     }
     assert cli("events", "list", "--json").json["items"] == []

@@ -192,13 +192,25 @@ class Deployment:
         return service
 
     async def _all(self, what: str) -> list[Item]:
-        items: list[Item] = []
-        cursor: tuple[str, ...] = ()
+        """All of a list; what changes while its pages are turned moves to the front, and is found by going again."""
+        found: dict[str, Item] = {}
         while True:
+            pages, new = await self._pages(what)
+            lacking = new.keys() - found.keys()
+            found |= new
+            if pages == 1 or not lacking:
+                return list(found.values())
+
+    async def _pages(self, what: str) -> tuple[int, dict[str, Item]]:
+        items: dict[str, Item] = {}
+        cursor: tuple[str, ...] = ()
+        pages = 0
+        while True:
+            pages += 1
             page = await self.json(what, "list", "--limit", "1000", *cursor)
-            items += page["items"]
+            items |= {each["id"]: each for each in page["items"]}
             if page["next"] is None:
-                return items
+                return pages, items
             cursor = ("--cursor", page["next"])
 
 

@@ -36,7 +36,6 @@ class Process:
             *(sys.executable, "-c", program, *arguments),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            limit=1 << 20,
             env=environment(env),
         )
         return cls(handle)
@@ -74,10 +73,14 @@ class Process:
         return "\n".join(self.lines[-20:])
 
     async def _read(self) -> None:
+        """To its end, whatever comes: a process whose reader has gone away waits for it on a full pipe, for ever."""
         assert self.handle.stdout is not None
-        async for line in self.handle.stdout:
-            self.lines.append(line.decode(errors="replace").rstrip())
+        rest = b""
+        while more := await self.handle.stdout.read(1 << 16):
+            *lines, rest = (rest + more).split(b"\n")
+            self.lines += [line.decode(errors="replace").rstrip() for line in lines]
             self._more.set()
+        self.lines += [rest.decode(errors="replace")] if rest else []
         self._more.set()
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+from collections.abc import Callable
 
 import pytest
+from sqlalchemy import Connection, func, select
 
+from connector.database.tables import lanes
 from tests.crash.deployment import Deployment
 from tests.crash.oracle import mistakes
-from tests.crash.processes import PROGRAM
-from tests.crash.sender import webhook, webhooks
+from tests.crash.processes import PATIENCE_S, PROGRAM
+from tests.crash.sender import REFUSED, webhook, webhooks
 
 pytestmark = pytest.mark.crash
 
@@ -68,3 +72,29 @@ async def test_processes_whose_clocks_differ_by_twenty_minutes_agree_by_the_data
     for seconds in (-600, 600):
         await deployment.start(program=AHEAD.format(seconds))
     assert mistakes(sender, await deployment.settled()) == []
+
+
+async def test_a_clock_that_was_set_back_between_two_lives_holds_nothing_up(deployment: Deployment) -> None:
+    """The first life is an hour ahead, and ends with breakers open, leases and retries of that time."""
+    await deployment.sandbox("POST", "faults", kind="status", status=503, times=None)
+    await deployment.start("--no-worker")
+    sender = deployment.sender()
+    await sender.send(*webhooks(LOAD))
+    await deployment.kill()
+    await deployment.start(program=AHEAD.format(HOUR))
+    await until_asked(deployment, _breakers_open)
+    await deployment.kill()
+    await deployment.sandbox("DELETE", "faults")
+    await deployment.sandbox("POST", "faults", status=400, containing=REFUSED, times=None)
+    await deployment.start()
+    assert mistakes(sender, await deployment.settled(), deaths=2) == []
+
+
+async def until_asked(deployment: Deployment, query: Callable[[Connection], int]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not await deployment.asks(query):
+            await asyncio.sleep(0.1)
+
+
+def _breakers_open(connection: Connection) -> int:
+    return connection.scalar(select(func.count()).where(lanes.c.breaker_opened > 0)) or 0

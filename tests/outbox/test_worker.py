@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
 
 from connector.outbox.bell import Bell
 from connector.outbox.claim import Claimed
 from connector.outbox.completion import Completion
 from connector.outbox.deliver import Courier
-from connector.outbox.worker import Worker
+from connector.outbox.senders import SenderEnded
+from connector.outbox.worker import Worker, _Turn
+from connector.telemetry.facts import StageFailed
 from connector.workspaces.store import Workspace
-from tests.outbox.world import World, event, user
+from tests.outbox.world import World, deliveries, event, user
 
 SLOW, QUIET = 1, 2
 
@@ -69,3 +74,92 @@ async def test_what_a_slow_workspace_has_in_hand_takes_nobodys_room(world: World
         await until(lambda: QUIET in gate.begun)
     assert gate.begun[:8] == [SLOW] * 8
     assert gate.begun.index(QUIET) == 8
+
+
+async def test_a_sender_that_ends_is_told_of_and_replaced(world: World):
+    """The calls of all are cancelled by somebody who meant another; then they go on."""
+    told: list[object] = []
+    for number in range(8):
+        await world.map(event(user(f"u{number}"), once=f"lost-{number}"))
+    lost: list[Claimed] = []
+
+    class Losing(Gate):
+        async def deliver(self, claimed: Claimed, workspace: Workspace) -> Completion | None:
+            if len(lost) < 4:
+                lost.append(claimed)
+                raise asyncio.CancelledError
+            return await super().deliver(claimed, workspace)
+
+    gate, bell = Losing(world), Bell()
+    for _ in range(100):
+        gate.may_end.release()
+    worker = Worker(world.database, world, gate, told.append, bell, concurrency=2)  # type: ignore[arg-type]
+    running = asyncio.create_task(worker.run())
+    await until(lambda: len(gate.begun) == 4)  # the lost ones come back with their leases
+    await worker.drain(10)
+    await running
+    ended = [fact.error for fact in told if isinstance(fact, StageFailed)]
+    assert len(ended) == 4
+    assert all(isinstance(error, SenderEnded) for error in ended)
+
+
+async def test_what_came_of_a_call_outlives_a_turn_that_fails_for_a_reason_nobody_foresaw(world: World):
+    told: list[object] = []
+    delivery = await world.due()
+    gate, bell = Gate(world), Bell()
+    worker = Worker(world.database, world, gate, told.append, bell, concurrency=2)  # type: ignore[arg-type]
+    turn = worker._write_and_claim
+
+    def broken(connection: Connection, done: Sequence[Completion], unsent: Sequence[Claimed], room: int) -> _Turn:
+        if done:
+            raise ZeroDivisionError
+        return turn(connection, done, unsent, room)
+
+    worker._write_and_claim = broken  # type: ignore[method-assign]
+    running = asyncio.create_task(worker.run())
+    gate.may_end.release()
+    await until(lambda: running.done())
+    assert isinstance(running.exception(), ZeroDivisionError)
+    assert await world.state(delivery) == ("delivered", None)
+    await worker.drain(10)
+
+
+async def test_a_worker_that_claims_nothing_though_work_is_due_can_be_told_from_one_with_nothing_to_do(world: World):
+    worker = Worker(world.database, world, Gate(world), lambda _fact: None, Bell(), concurrency=2)  # type: ignore[arg-type]
+    running = asyncio.create_task(worker.run())
+    began = worker.moved_at
+    await until(lambda: worker.moved_at > began)
+    worker._hand.held[SLOW] = 1000  # whatever it was: its room is gone
+    await world.map(event(user()))
+    worker.bell.ring()
+    await asyncio.sleep(0)
+    stood, turned = worker.moved_at, worker.turned_at
+    await until(lambda: worker.turned_at > turned + 2)
+    assert worker.moved_at <= max(stood, turned) + 1
+    assert (await world.queued((await world.rows(deliveries))[0]["id"]))["lease_id"] is None
+    await worker.drain(10)
+    await running
+
+
+async def test_a_delivery_that_cannot_be_read_holds_up_no_other(world: World):
+    """It is put off, and told of; those of its workspace and of others go out."""
+    from connector.app import _loop
+
+    await world.add_workspace(QUIET)
+    unreadable, *others = [await world.due(user(f"u{number}"), once=f"of-{number}") for number in range(6)]
+    received = await world.receive(workspace_id=QUIET)
+    await world.map(event(user("quiet")), received=received)
+    spoilt = sa.update(deliveries).where(deliveries.c.id == unreadable).values(metadata="{")
+    await world.do(lambda connection: connection.execute(spoilt) and None)
+    told: list[object] = []
+    gate, bell = Gate(world), Bell()
+    for _ in range(100):
+        gate.may_end.release()
+    worker = Worker(world.database, world, gate, told.append, bell, concurrency=8)  # type: ignore[arg-type]
+    running = asyncio.create_task(_loop("deliver", worker, told.append))
+    await until(lambda: sorted(gate.begun) == [SLOW] * len(others) + [QUIET])
+    await worker.drain(10)
+    await running
+    assert await world.state(unreadable) == ("due", None)
+    assert {await world.state(each) for each in others} == {("delivered", None)}
+    assert "claim" in {fact.stage for fact in told if isinstance(fact, StageFailed)}

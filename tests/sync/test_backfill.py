@@ -284,7 +284,8 @@ async def test_a_killed_backfill_goes_on_without_a_double(sqlite_url, sandbox, t
 
             async def some_are_in(before: int = before) -> bool:
                 await asyncio.sleep(0.05)
-                return await received(running) > before
+                (begun,) = await running.service.database.read(backfills.page) or (None,)
+                return begun is not None and begun.cursor is not None and await received(running) > before
 
             await eventually(some_are_in, within_s=60.0)
             process.send_signal(signal.SIGKILL)
