@@ -22,7 +22,6 @@ import uvloop
 
 from bench.client import BODY, CONCURRENCY, bare_session
 from bench.ingest import database
-from connector.app import tell_all
 from connector.database.engine import Database, open_database
 from connector.database.migrate import migrate
 from connector.events import Identifier, IdentifierKind, IntercomEvent, ReceivedState, SourceEvent
@@ -35,7 +34,7 @@ from connector.outbox.enqueue import enqueue
 from connector.outbox.translation import Translation
 from connector.outbox.worker import Worker
 from connector.settings import LogFormat, LogLevel
-from connector.telemetry.facts import AttemptMade, Fact
+from connector.telemetry.facts import AttemptMade, Fact, tell_all
 from connector.telemetry.logs import start
 from connector.telemetry.metrics import Metrics
 from connector.workspaces import store

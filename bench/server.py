@@ -18,13 +18,12 @@ import uvloop
 from aiohttp import web
 
 from connector.alarms.counts import Counts
-from connector.app import tell_all
 from connector.database.engine import Database, open_database
 from connector.database.migrate import migrate
 from connector.inbox.receive import Receiver, put_ahead
 from connector.settings import LogFormat, LogLevel
 from connector.sync.last_webhooks import LastWebhooks
-from connector.telemetry.facts import Tell
+from connector.telemetry.facts import Tell, tell_all
 from connector.telemetry.logs import start
 from connector.telemetry.metrics import Metrics
 from connector.workspaces import endpoints, store

@@ -133,6 +133,7 @@ async def test_a_writer_that_has_died_is_seen_though_the_database_answers(client
 
 async def test_the_loops_of_a_running_service_are_watched(tmp_path: Path) -> None:
     from connector import app
+    from connector.app.work import STUCK_S
     from connector.settings import LogFormat, LogLevel, Settings
     from connector.telemetry import logs
 
@@ -141,9 +142,9 @@ async def test_the_loops_of_a_running_service_are_watched(tmp_path: Path) -> Non
     async with app.service(settings, logs=silent) as running:
         assert await running.health.reasons() == []
         assert running.work is not None
-        running.work.worker.moved_at -= 2 * app.STUCK_S
+        running.work.worker.moved_at -= 2 * STUCK_S
         assert await running.health.reasons() == ["deliveries have been due for 60 s, and none is claimed"]
-        running.work.worker.turned_at -= 2 * app.STUCK_S
+        running.work.worker.turned_at -= 2 * STUCK_S
         running.work._loops[0].cancel()
         await asyncio.sleep(0)
         ended, hangs = await running.health.reasons()
@@ -152,7 +153,7 @@ async def test_the_loops_of_a_running_service_are_watched(tmp_path: Path) -> Non
 
 
 async def test_a_loop_outlives_a_cancellation_that_was_meant_for_another(told: list[object]) -> None:
-    from connector.app import _loop
+    from connector.app.loops import keep_running
 
     class Stage:
         runs = 0
@@ -164,7 +165,7 @@ async def test_a_loop_outlives_a_cancellation_that_was_meant_for_another(told: l
             await asyncio.sleep(60)
 
     stage = Stage()
-    loop = asyncio.create_task(_loop("deliver", stage, told.append))  # type: ignore[arg-type]
+    loop = asyncio.create_task(keep_running("deliver", stage, told.append))  # type: ignore[arg-type]
     while stage.runs < 2:
         await asyncio.sleep(0.01)
     assert len(told) == 1

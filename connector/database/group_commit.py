@@ -172,6 +172,12 @@ class GroupCommit:
     async def _write(self, batch: Sequence[Write]) -> None:
         try:
             results = await self._commit(batch)
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            for write in batch:  # a stray one, which must not end the one writer: whether they are stored is not known
+                _fail(write, Unavailable("the commit was broken off"))
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the callers' answer
             if len(batch) == 1:
                 _fail(batch[0], error)

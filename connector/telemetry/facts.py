@@ -274,3 +274,13 @@ Fact: TypeAlias = (
     | SetupChanged
 )
 Tell: TypeAlias = Callable[[Fact], None]
+
+
+def tell_all(*listeners: Tell) -> Tell:
+    """All who hear facts as one."""
+
+    def tell(fact: Fact) -> None:
+        for listener in listeners:
+            listener(fact)
+
+    return tell

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aiohttp import ClientSession
+from aiohttp import ClientError, ClientSession, ClientTimeout
 from pydantic import SecretStr
 from sqlalchemy import Connection, func, make_url, select, update
 
+from connector.database import clock
 from connector.database.engine import open_database
 from connector.database.migrate import migrate
 from connector.database.tables import deliveries, lanes, queue, received_events
@@ -144,12 +145,27 @@ class Deployment:
 
     async def settled(self, *, within_s: float = SETTLES_WITHIN_S) -> Books:
         """What all sides say, once nothing is on its way any more, or after too long a time."""
-        with contextlib.suppress(TimeoutError):
+        try:
             async with asyncio.timeout(within_s):
                 while await self._is_away() or await self.asks(_on_its_way):
                     self._nobody_ended()
                     await asyncio.sleep(0.1)
+        except TimeoutError:
+            print(f"not settled within {within_s:g} s", *[await self._how_is(each) for each in self.services], sep="\n")
+            print(f"by the clock here it is {clock.wall()};", *await self.asks(_lanes), sep="\n")
         return await self.books()
+
+    async def _how_is(self, service: Service) -> str:
+        """What is to be known of a service that does not do its work."""
+        try:
+            async with (
+                ClientSession(timeout=ClientTimeout(total=10)) as http,
+                http.get(f"{service.url}/readyz") as answer,
+            ):
+                said = await answer.text()
+        except (ClientError, OSError) as error:
+            said = repr(error)
+        return f"{service.url} says {said}; its last words were\n{service.process.last_words}"
 
     async def _is_away(self) -> bool:
         """Whether the database does not answer just now: a server that was crashed is still recovering."""
@@ -227,6 +243,10 @@ def _on_its_way(connection: Connection) -> int:
     received = select(func.count()).where(received_events.c.state == "received").scalar_subquery()
     due = select(func.count()).where(deliveries.c.state == "due").scalar_subquery()
     return int(connection.scalar(select(received + due)) or 0)
+
+
+def _lanes(connection: Connection) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(select(lanes)).mappings()]
 
 
 def stored(connection: Connection) -> set[str]:

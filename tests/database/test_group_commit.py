@@ -132,6 +132,23 @@ async def test_a_row_that_waits_too_long_is_refused_even_while_a_commit_hangs():
     assert slow.batches == [[0]]
 
 
+async def test_a_stray_cancellation_ends_a_commit_and_not_the_writer():
+    slow = Slow()
+
+    async def cancelled_once(writes: Sequence[Write]) -> Sequence[object]:
+        if not slow.batches:
+            slow.batches.append([])
+            raise asyncio.CancelledError
+        return await slow.commit(writes)
+
+    slow.let.set()
+    writer = GroupCommit(cancelled_once)
+    with pytest.raises(Unavailable, match="broken off"):
+        await writer.write(nothing, 0)
+    assert await writer.write(nothing, 1) == 1
+    await writer.close()
+
+
 async def test_urgent_rows_go_first_and_leave_places_for_the_rest():
     slow = Slow()
     writer = GroupCommit(slow.commit, Limits(batch_rows=4, others_rows=1))

@@ -233,9 +233,9 @@ def _unreliable(database: Database, weather: Weather) -> None:
 
 async def _kept_running(worker: Worker, tell: Callable[[object], None]) -> None:
     """As the service does it."""
-    from connector.app import _loop
+    from connector.app.loops import keep_running
 
-    await _loop("deliver", worker, tell)
+    await keep_running("deliver", worker, tell)
 
 
 async def play(url: str, seed: int, *, processes: int) -> str | None:

@@ -143,7 +143,7 @@ async def test_a_worker_that_claims_nothing_though_work_is_due_can_be_told_from_
 
 async def test_a_delivery_that_cannot_be_read_holds_up_no_other(world: World):
     """It is put off, and told of; those of its workspace and of others go out."""
-    from connector.app import _loop
+    from connector.app.loops import keep_running
 
     await world.add_workspace(QUIET)
     unreadable, *others = [await world.due(user(f"u{number}"), once=f"of-{number}") for number in range(6)]
@@ -156,7 +156,7 @@ async def test_a_delivery_that_cannot_be_read_holds_up_no_other(world: World):
     for _ in range(100):
         gate.may_end.release()
     worker = Worker(world.database, world, gate, told.append, bell, concurrency=8)  # type: ignore[arg-type]
-    running = asyncio.create_task(_loop("deliver", worker, told.append))
+    running = asyncio.create_task(keep_running("deliver", worker, told.append))
     await until(lambda: sorted(gate.begun) == [SLOW] * len(others) + [QUIET])
     await worker.drain(10)
     await running
