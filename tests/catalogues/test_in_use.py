@@ -230,7 +230,7 @@ async def test_a_bad_change_is_refused_once_with_its_problems_and_shown_until_it
     edit(folder, BROKEN)
     for _ in range(4):
         await watched.look()
-    assert [type(fact) for fact in told] == [MappingsRefused]
+    assert [type(fact) for fact in told] == [MappingsRefused, AlertOpened]
     [alert] = await database.read(alerts.open_alerts)
     assert (alert.kind, alert.subject) == ("mappings_refused", str(folder))
     assert f"{folder}/own.yaml:3:" in alert.detail
