@@ -35,8 +35,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SWITCH_S = 0.0005
-"""After how long a busy event loop hands the interpreter to the writing thread, for which a whole group of webhooks
-waits. Python's own 5 ms cost a third of the ingest rate (`bench/ingest.py`)."""
+"""After how long a busy event loop hands the interpreter to the writing thread, which asks for it several times for
+each statement: at Python's own 5 ms, a turn of delivery with its twenty statements could wait for half a second."""
 HANGS_S = 20.0
 """What a service lets PostgreSQL take for one transaction. A connection that a router has forgotten never says so, and
 would hold up the writer, or a worker, for as long as the kernel goes on sending: a quarter of an hour, or two."""
