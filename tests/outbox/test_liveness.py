@@ -34,7 +34,7 @@ from connector.workspaces.store import Workspace
 from tests.outbox.world import ACCEPTED, HOUR, NOW, World, deliveries, event, found, user
 from tests.virtual_time import VirtualTimeLoop
 
-GAMES = 300 if os.environ.get("SOAK") else 6
+GAMES = max(6, int(30 * float(os.environ.get("SOAK_MINUTES", "10")))) if os.environ.get("SOAK") else 6
 WELL_WITHIN_S = (LONGEST_MS + LEASE_MS) / 1000 + 120.0
 """A breaker that has just opened for its longest, a lease that a dead one held, and the work itself at a slow pace."""
 LIMITS = {"x-ratelimit-limit": "500", "x-ratelimit-remaining": "400"}
