@@ -11,7 +11,8 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 import msgspec
 from sqlalchemy import BigInteger, Connection, Integer, Select, bindparam, case, or_, select, update
@@ -154,17 +155,46 @@ def _claim_from(
     return let_through
 
 
-def _due_rows(connection: Connection, workspace_id: int, now: int, limit: int, *, suspects: bool) -> Sequence[AnyRow]:
+def _due_rows(connection: Connection, workspace_id: int, now: int, limit: int, *, suspects: bool) -> list[_Values]:
     """Live work first; each priority is one walk along the index."""
-    found: list[AnyRow] = []
+    found: list[_Values] = []
     for priority in QUEUED:
         if len(found) < limit:
             given = {"the_workspace": workspace_id, "of": priority.value, "now": now, "most": limit - len(found)}
-            rows = connection.execute(_DUE if suspects else _DUE_WITHOUT_SUSPECTS, given).all()
-            found += sorted(rows, key=_due_of)
+            if connection.dialect.name == "sqlite":
+                rows: list[_Values] = [*connection.execute(_DUE if suspects else _DUE_WITHOUT_SUSPECTS, given)]
+            else:
+                rows = _looked_up(connection, workspace_id, connection.execute(_PICKS[suspects], given).all())
+            found += sorted(rows, key=itemgetter(_OWN + _QUEUE.index("due")))
     return found
 
 
+def _looked_up(connection: Connection, workspace_id: int, picked: Sequence[AnyRow]) -> list[_Values]:
+    """What `_with_their_deliveries` joins, in two look-ups by keys.
+
+    PostgreSQL without statistics takes a workspace for a single row. For each delivery of a join it then reads all that
+    the workspace has: a quarter of a minute for the first claims of a new database.
+    """
+    here = {"the_workspace": workspace_id}
+    own = {row.id: row for row in _DELIVERIES.rows(connection, [each.delivery_id for each in picked], **here)}
+    came = {row.key: row for row in _RECEIVED.rows(connection, [each.received_key for each in own.values()], **here)}
+    found: list[_Values] = []
+    for each in picked:
+        delivery = own.get(each.delivery_id)
+        if delivery is not None and (event := came.get(delivery.received_key)) is not None:
+            of_queue = (getattr(each, name) for name in _QUEUE)
+            found.append((*delivery[:_OWN], *of_queue, event[1], event[2], delivery.released_at, event[3]))
+    return found
+
+
+_Values: TypeAlias = Sequence[Any]
+"""Those of `COLUMNS`, those of `_QUEUE`, and what `_claimed` takes from the received event."""
+_QUEUE = (
+    *("claims", "number", "due", "attempts", "first_attempt_at"),
+    *("stood_still", "ambiguous", "lookups", "unknowns", "ladder"),
+)
+# history was asked for by an operator: its age counts from then
+_OCCURRED = case((received_events.c.priority == Priority.LIVE.value, received_events.c.occurred_at))
 _PICK = (
     select(queue)
     .where(
@@ -184,19 +214,9 @@ def _with_their_deliveries(pick: Select[Any]) -> Select[Any]:
     return (
         select(
             *COLUMNS,
-            picked.c.claims,
-            picked.c.number,
-            picked.c.due,
-            picked.c.attempts,
-            picked.c.first_attempt_at,
-            picked.c.stood_still,
-            picked.c.ambiguous,
-            picked.c.lookups,
-            picked.c.unknowns,
-            picked.c.ladder,
+            *(picked.c[name] for name in _QUEUE),
             received_events.c.received_at,
-            # history was asked for by an operator: its age counts from then
-            case((received_events.c.priority == Priority.LIVE.value, received_events.c.occurred_at)),
+            _OCCURRED,
             deliveries.c.released_at,
             received_events.c.priority,
         )
@@ -213,8 +233,20 @@ def _with_their_deliveries(pick: Select[Any]) -> Select[Any]:
     )
 
 
-_DUE = _with_their_deliveries(_PICK)
-_DUE_WITHOUT_SUSPECTS = _with_their_deliveries(_PICK.where(queue.c.claims < CLAIMS_TOGETHER))
+_PICKS = {True: _PICK, False: _PICK.where(queue.c.claims < CLAIMS_TOGETHER)}
+"""With suspects, and without."""
+_DUE = _with_their_deliveries(_PICKS[True])
+_DUE_WITHOUT_SUSPECTS = _with_their_deliveries(_PICKS[False])
+_DELIVERIES = ByKeys(
+    lambda among: select(*COLUMNS, deliveries.c.released_at).where(
+        deliveries.c.workspace_id == bindparam("the_workspace"), among(deliveries.c.id)
+    )
+)
+_RECEIVED = ByKeys(
+    lambda among: select(
+        received_events.c.key, received_events.c.received_at, _OCCURRED, received_events.c.priority
+    ).where(received_events.c.workspace_id == bindparam("the_workspace"), among(received_events.c.key))
+)
 # What a row that was tried before has waited beyond its time does not count towards giving up.
 _WAITED = case((queue.c.first_attempt_at.is_(None), 0), else_=bindparam("at", type_=BigInteger) - queue.c.due)
 _LEASE = ByKeys(
@@ -231,10 +263,6 @@ _LEASE = ByKeys(
         )
     )
 )
-
-
-def _due_of(row: AnyRow) -> int:
-    return int(row.due)
 
 
 def _without_killers(connection: Connection, found: Sequence[Claimed], now: int) -> Sequence[Claimed]:
@@ -261,7 +289,7 @@ def _next(earliest: int | None, lane: Lane, region: Region, now: int) -> int | N
     return max(earliest, min(max(lane.budget.next_at(now), region.next_at(now)), now + LEASE_MS))
 
 
-def _claimed(row: AnyRow, lease_id: Key, until: int, now: int, region: str) -> Claimed:
+def _claimed(row: _Values, lease_id: Key, until: int, now: int, region: str) -> Claimed:
     delivery, more = from_values(row[:_OWN]), row[_OWN:]
     claims, number, due, attempts, first_attempt_at, stood_still, ambiguous, lookups, unknowns, ladder, *times = more
     received_at, occurred_at, released_at, priority = times

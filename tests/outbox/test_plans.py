@@ -14,7 +14,7 @@ from connector.database.tables import bodies, lanes, queue, received_events
 from connector.inbox import store
 from connector.outbox import claim
 from connector.outbox import lanes as lane_sql
-from tests.outbox.world import NOW, World
+from tests.outbox.world import NOW, World, user
 
 NOISY = 20_000
 """Rows of one workspace: with these the plans are those for a million, which takes minutes to fill."""
@@ -97,8 +97,31 @@ def index_only(steps: str, table: str, index: str) -> None:
 
 async def test_due_rows_are_one_walk_along_the_index_of_their_workspace(noisy: Database):
     values = {"the_workspace": 1, "of": 0, "now": NOW + NOISY, "most": 64}
-    steps = await noisy.read(plan, claim._DUE, values)
+    steps = await noisy.read(plan, claim._PICKS[True] if noisy.many_processes else claim._DUE, values)
     index_only(steps, "queue", "ix_queue_workspace_id")
+
+
+async def test_a_claim_reads_what_it_claims_also_before_there_are_statistics(world: World):
+    """A new database that gets a burst: PostgreSQL knows nothing yet of how many rows a workspace has."""
+    if not world.database.many_processes:
+        pytest.skip("only PostgreSQL plans by statistics")
+    many, few = 600, 100
+    for number in range(many):
+        await world.due(user(f"user-{number}"))
+
+    def read(connection: sa.Connection) -> int:
+        query = "SELECT sum(coalesce(idx_tup_fetch, 0) + coalesce(seq_tup_read, 0)) FROM pg_stat_xact_user_tables"
+        return int(connection.scalar(sa.text(query)) or 0)
+
+    def claimed_and_read(connection: sa.Connection) -> tuple[int, int]:
+        connection.execute(lanes.update().values(window_limit=1_000_000))
+        before = read(connection)
+        found = claim.claim(connection, holder=b"h" * 16, now=world.now, room=few)
+        return len(found), read(connection) - before
+
+    claimed, rows = await world.do(claimed_and_read)
+    assert claimed == few
+    assert rows < 6 * many  # and not so many for each
 
 
 async def test_the_next_time_of_a_lane_is_one_look_into_the_index_for_each_priority(noisy: Database):
