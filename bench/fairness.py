@@ -25,6 +25,7 @@ from bench.deliver import fill, stub
 from bench.ingest import database
 from connector.database.engine import Database, open_database
 from connector.database.migrate import migrate
+from connector.database.statistics import collect_first
 from connector.intercom.client import IntercomClient, make_session
 from connector.outbox.bell import Bell
 from connector.outbox.claim import Claimed
@@ -67,6 +68,8 @@ async def _served(
     noisy = await opened.transact(store.add, vault, store.Installation("noisy", "token"), now=1)
     quiet = await opened.transact(store.add, vault, store.Installation("quiet", "token"), now=1)
     await fill(opened, noisy.id, backlog)
+    await asyncio.sleep(1.5)  # until PostgreSQL has counted the rows: a service collects within some seconds
+    await opened.transact(collect_first)
     directory = Directory(opened, vault)
     await directory.reload()
     async with make_session(2 * CONCURRENCY) as session:

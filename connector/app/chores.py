@@ -15,6 +15,7 @@ from connector.catalogues.in_use import FOLLOW_S
 from connector.console.console import BULK_S, Console
 from connector.contacts import known
 from connector.database.engine import Postgres
+from connector.database.statistics import COLLECT_S, collect_first
 from connector.outbox import retention
 from connector.people.forgetting import Forgetting
 from connector.schedule import Job
@@ -37,6 +38,9 @@ def _looks(ground: Ground) -> dict[str, Job]:
         jobs["look into the mappings folder"] = Job(LOOK_S, ground.folder.look, may_take_long=True)
     if isinstance(ground.database, Postgres):
         jobs["follow the clock"] = Job(60.0, ground.database.follow_clock, jitter=5.0)
+        jobs["collect first statistics"] = Job(
+            COLLECT_S, lambda: ground.database.transact(collect_first), may_take_long=True
+        )
     return jobs
 
 
