@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.database.tables import queue
-from connector.events import Priority
+from connector.events import QUEUED
 from connector.outbox import lanes
 from connector.outbox.admission import Admitted
 from connector.outbox.lanes import Lane
@@ -39,7 +39,7 @@ def carefully(
 
 
 def _put_off(connection: Connection, lane: Lane, now: int) -> None:
-    firsts = (connection.scalar(_FIRST, {"here": lane.workspace_id, "of": each, "now": now}) for each in Priority)
+    firsts = (connection.scalar(_FIRST, {"here": lane.workspace_id, "of": each, "now": now}) for each in QUEUED)
     if (first := next((each for each in firsts if each is not None), None)) is not None:
         connection.execute(_PUT_OFF, {"here": lane.workspace_id, "the_delivery": first, "until": now + PUT_OFF_MS})
     earliest = lanes.earliest(connection, lane.workspace_id)
