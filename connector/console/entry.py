@@ -152,8 +152,5 @@ async def first_user(parts: Parts) -> str | None:
     if found is not None and await asyncio.to_thread(passwords.matches, password, found[1]):
         return None
     new = await asyncio.to_thread(users.checked, password)
-    if found:
-        await parts.database.transact(users.set_password, users.FIRST, new, now=parts.now())
-    else:
-        await parts.database.transact(users.add, users.FIRST, Role.ADMIN, new, now=parts.now())
+    await parts.database.transact(users.set_first, new, now=parts.now())
     return None

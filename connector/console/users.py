@@ -62,10 +62,8 @@ def add(connection: Connection, name: str, role: Role, kept: str, *, now: int) -
         raise UsageError(f"a user's name has 1 … {LONGEST_NAME} printable characters and no blank around them")
     if name.startswith(OUTSIDE):
         raise UsageError(f"names that begin with {OUTSIDE!r} are of those who sign in at the identity provider")
-    if find(connection, name) is not None:
+    if not _inserted(connection, name, role, kept, now):
         raise UsageError(f"there is a user {name!r} already: `connector console users password` changes the password")
-    row = {"name": name, "role": role, "password": kept, "created_at": now, "password_at": now}
-    connection.execute(insert(console_users).values(row))
     return User(name, role, now, now)
 
 
@@ -138,8 +136,7 @@ def session(connection: Connection, token: str, *, now: int) -> Session | None:
 def from_outside(connection: Connection, name: str, role: Role, *, now: int) -> User:
     """The user of somebody whom the identity provider has let in, made where there was none, in today's role."""
     assert name.startswith(OUTSIDE)
-    row = {"name": name, "role": role, "password": passwords.NOBODYS, "created_at": now, "password_at": now}
-    insert_new(connection, console_users, [row])
+    _inserted(connection, name, role, passwords.NOBODYS, now)
     changed = update(console_users).where(console_users.c.name == name, console_users.c.role != role)
     if connection.execute(changed.values(role=role)).rowcount:
         _end_all(connection, name)  # in other browsers, which were let in as something else
@@ -152,11 +149,14 @@ def sign_out(connection: Connection, token: str) -> None:
 
 
 def first(connection: Connection, kept: str, *, now: int) -> bool:
-    """Make the first user, an admin, where there is none; whether that was so."""
-    if count(connection):
-        return False
-    add(connection, FIRST, Role.ADMIN, kept, now=now)
-    return True
+    """Make the first user, an admin, where there is none; whether that was so, and no other process was first."""
+    return not count(connection) and _inserted(connection, FIRST, Role.ADMIN, kept, now)
+
+
+def set_first(connection: Connection, kept: str, *, now: int) -> None:
+    """Give the first user this password, and make it, an admin, where it is not there."""
+    if not _inserted(connection, FIRST, Role.ADMIN, kept, now):
+        set_password(connection, FIRST, kept, now=now)
 
 
 def checked(password: str) -> str:
@@ -164,6 +164,12 @@ def checked(password: str) -> str:
     if not passwords.SHORTEST <= len(password) <= passwords.LONGEST:
         raise UsageError(f"a password has {passwords.SHORTEST} … {passwords.LONGEST} characters")
     return passwords.stored(password)
+
+
+def _inserted(connection: Connection, name: str, role: Role, kept: str, now: int) -> bool:
+    """Whether the name was free: asked of the insert itself, because another process may do the same at this moment."""
+    row = {"name": name, "role": role, "password": kept, "created_at": now, "password_at": now}
+    return insert_new(connection, console_users, [row]) == 1
 
 
 def _end_all(connection: Connection, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from connector.console import passwords, users
 from connector.console.entry import back_to
 from connector.console.roles import Role
 from connector.console.throttle import FREE, Throttle
+from connector.database.engine import Database
 from connector.database.tables import console_sessions, console_users
 from tests.console.deployment import KEPT, PASSWORD, ROLES, Deployment, sign_in, token_in
 
@@ -40,6 +42,21 @@ async def test_every_route_is_open_to_those_who_may_and_closed_to_the_rest(one_d
         page = await (stranger.get(path) if route.method == "GET" else stranger.post(path, csrf="none"))
         signed_out = "/console/sign-in" in str(page.url) if route.method == "GET" else page.status == 401
         assert signed_out, route
+
+
+async def test_of_services_that_start_at_once_one_makes_the_first_user_and_none_fails(database: Database):
+    starts = [database.transact(users.first, f"made up by {number}", now=number) for number in range(8)]
+    made = await asyncio.gather(*starts)
+    user, kept = await database.read(users.find, users.FIRST)
+    assert [kept == f"made up by {number}" for number in range(8)] == made, "the password that is shown is the one kept"
+    assert sum(made) == 1
+    assert user.role == Role.ADMIN
+
+
+async def test_of_services_that_start_at_once_each_gives_the_first_user_the_chosen_password(database: Database):
+    await asyncio.gather(*(database.transact(users.set_first, "chosen", now=number) for number in range(8)))
+    assert (await database.read(users.find, users.FIRST))[1] == "chosen"
+    assert await database.read(users.count) == 1
 
 
 async def test_every_route_of_the_console_is_guarded_or_known_to_be_open(one_deployment: Deployment):
