@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
@@ -12,13 +12,16 @@ from sqlalchemy import (
     Connection,
     Integer,
     RowMapping,
+    ScalarSelect,
     Select,
     and_,
     bindparam,
     func,
+    literal_column,
     select,
     text,
     tuple_,
+    union_all,
     update,
 )
 
@@ -50,24 +53,31 @@ class ReceivedEvent(msgspec.Struct, frozen=True):
     priority: Priority = Priority.LIVE
 
 
-def to_map(
-    connection: Connection, *, limit: int, lock: bool = False, after: int = 0
-) -> list[tuple[ReceivedEvent, bytes]]:
+class Picked(NamedTuple):
+    """Events that are to be mapped, with their bodies; `is_all` where there were no others."""
+
+    events: list[tuple[ReceivedEvent, bytes]]
+    is_all: bool
+
+
+def to_map(connection: Connection, *, limit: int, lock: bool = False, after: int = 0) -> Picked:
     """Up to `limit` events that are still to be mapped, with their bodies: live ones first, and of each workspace the
     oldest, as many as of the others. Workspaces have their turn in the order of their ids, from the one after `after`.
 
     With `lock` (PostgreSQL) they belong to this transaction until it ends, and those of others are passed over.
     """
     found: list[tuple[ReceivedEvent, bytes]] = []
+    is_all = True
     query = _OLDEST_LOCKED if lock else _OLDEST
-    for priority in Priority:
-        waiting = _workspaces_to_map(connection, priority, after) if len(found) < limit else ()
+    for priority, waiting in _workspaces_to_map(connection, after).items():
+        is_all = is_all and len(waiting) < WORKSPACES_AT_ONCE
         for place, workspace_id in enumerate(waiting):
             share = -(-(limit - len(found)) // (len(waiting) - place))  # of what those before it have left over
-            given = {"workspace": workspace_id, "of": priority.value, "most": share}
-            oldest = _with_bodies(connection.execute(query, given).mappings())
+            given = {"workspace": workspace_id, "of": priority, "most": share}
+            oldest = _with_bodies(connection.execute(query, given).mappings()) if share else []
+            is_all = is_all and len(oldest) < share
             found += sorted(oldest, key=lambda each: each[0].received_at)
-    return found
+    return Picked(found, is_all)
 
 
 def this_to_map(connection: Connection, event: ReceivedEvent) -> list[tuple[ReceivedEvent, bytes]]:
@@ -76,14 +86,13 @@ def this_to_map(connection: Connection, event: ReceivedEvent) -> list[tuple[Rece
     return _with_bodies(connection.execute(query).mappings())
 
 
-def _workspaces_to_map(connection: Connection, priority: Priority, after: int) -> Sequence[int]:
-    """Some that have events to map, from the one after `after`: one look into the index for each."""
-    given = {"of": priority.value, "most": WORKSPACES_AT_ONCE}
-    found = connection.scalars(_NEXT_WORKSPACES, given | {"after": after}).all()
-    if len(found) < WORKSPACES_AT_ONCE and after:
-        again = connection.scalars(_NEXT_WORKSPACES, given | {"after": 0}).all()
-        found = list(dict.fromkeys([*found, *again]))[:WORKSPACES_AT_ONCE]
-    return found
+def _workspaces_to_map(connection: Connection, after: int) -> dict[int, list[int]]:
+    """Some that have events of each priority to map, from the one after `after`: one look into the index for each."""
+    waiting: dict[int, dict[int, None]] = {priority.value: {} for priority in Priority}
+    for start in dict.fromkeys((after, 0)):
+        for priority, workspace_id in connection.execute(_NEXT_WORKSPACES, {"after": start}):
+            waiting[priority][workspace_id] = None
+    return {priority: list(found)[:WORKSPACES_AT_ONCE] for priority, found in waiting.items()}
 
 
 def _with_bodies(rows: Iterable[RowMapping]) -> list[tuple[ReceivedEvent, bytes]]:
@@ -191,17 +200,24 @@ _OLDEST = _oldest(_PICK)
 _OLDEST_LOCKED = _oldest(_PICK.with_for_update(skip_locked=True))
 
 
-def _next_workspace(after: ColumnElement[int]) -> Select[int]:
-    return select(func.min(received_events.c.workspace_id)).where(
-        _STILL_RECEIVED, received_events.c.priority == bindparam("of"), received_events.c.workspace_id > after
-    )
+def _next_workspaces(priority: Priority) -> Select[int, int]:
+    """From one workspace to the next along the index, as neither database does for DISTINCT.
+
+    https://wiki.postgresql.org/wiki/Loose_indexscan
+    """
+
+    def next_one(after: ColumnElement[int]) -> ScalarSelect[int]:
+        here = (received_events.c.priority == of, received_events.c.workspace_id > after)
+        return select(func.min(received_events.c.workspace_id)).where(_STILL_RECEIVED, *here).scalar_subquery()
+
+    of = literal_column(str(priority.value), Integer)
+    first = select(next_one(bindparam("after", type_=Integer)).label("id")).cte(priority.name, recursive=True)
+    waiting = first.union_all(select(next_one(first.c.id)).where(first.c.id.is_not(None)))
+    found = select(waiting.c.id).where(waiting.c.id.is_not(None)).limit(WORKSPACES_AT_ONCE).subquery()
+    return select(of.label("priority"), found.c.id)
 
 
-# From one workspace to the next along the index, as neither database does for DISTINCT:
-# https://wiki.postgresql.org/wiki/Loose_indexscan
-_first = select(_next_workspace(bindparam("after", type_=Integer)).scalar_subquery().label("id")).cte(recursive=True)
-_waiting = _first.union_all(select(_next_workspace(_first.c.id).scalar_subquery()).where(_first.c.id.is_not(None)))
-_NEXT_WORKSPACES = select(_waiting.c.id).where(_waiting.c.id.is_not(None)).limit(bindparam("most", type_=Integer))
+_NEXT_WORKSPACES = union_all(*map(_next_workspaces, Priority))
 _SETTLE = ByKeys(
     lambda among: (
         update(received_events)

@@ -33,6 +33,8 @@ class Stored:
     state: ReceivedState
     reason: str | None
     deliveries: tuple[Key, ...]
+    waiting: tuple[Key, ...] = ()
+    """Those of them that wait until it is known whom they are for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,12 @@ class _New:
 
 
 def enqueue(
-    connection: Connection,
-    translations: Sequence[Translation],
-    *,
-    now: int,
+    connection: Connection, translations: Sequence[Translation], *, now: int, just_picked: bool = False
 ) -> list[Stored]:
-    """Store what came of some received events. One that another process has mapped meanwhile is passed over."""
-    current = still_to_map(connection, [each.received for each in translations])
-    mine = [each for each in translations if (each.received.workspace_id, each.received.key) in current]
+    """Store what came of some received events. One that another has mapped meanwhile is passed over; none has where
+    they were `just_picked` in this transaction.
+    """
+    mine = translations if just_picked else _still_to_map(connection, translations)
     directory.take_turns(connection, asking=_asking(mine), learning=_learning(mine))
     names.record(connection, [name for each in mine for name in each.names], now=now)
     news = directory.record(connection, list(_statements(mine)), now=now)
@@ -69,6 +69,11 @@ def enqueue(
     stored = list(_stored(connection, mine, inserted))
     settle(connection, [(each.translation.received, each.state, each.reason) for each in stored])
     return stored
+
+
+def _still_to_map(connection: Connection, translations: Sequence[Translation]) -> Sequence[Translation]:
+    current = still_to_map(connection, [each.received for each in translations])
+    return [each for each in translations if (each.received.workspace_id, each.received.key) in current]
 
 
 def _asking(translations: Iterable[Translation]) -> set[int]:
@@ -231,15 +236,16 @@ def _queue(
 
 def _stored(connection: Connection, mine: Sequence[Translation], inserted: Sequence[_New]) -> Iterator[Stored]:
     """A fact that another event has told already makes its event `ignored`, not `mapped`."""
-    made: dict[tuple[int, Key], list[Key]] = {}
+    made: dict[tuple[int, Key], list[_New]] = {}
     for each in inserted:
-        made.setdefault((each.received.workspace_id, each.received.key), []).append(each.row["id"])
+        made.setdefault((each.received.workspace_id, each.received.key), []).append(each)
     for translation in mine:
-        ids = tuple(made.get((translation.received.workspace_id, translation.received.key), ()))
+        new = made.get((translation.received.workspace_id, translation.received.key), ())
         state, reason = translation.state, translation.reason
-        if state is ReceivedState.MAPPED and not ids:
+        if state is ReceivedState.MAPPED and not new:
             state, reason = _told_already(connection, translation)
-        yield Stored(translation, state, reason, ids)
+        waiting = tuple(each.row["id"] for each in new if each.row["state"] == State.WAITING.value)
+        yield Stored(translation, state, reason, tuple(each.row["id"] for each in new), waiting)
 
 
 def _told_already(connection: Connection, translation: Translation) -> tuple[ReceivedState, str | None]:

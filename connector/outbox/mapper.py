@@ -28,7 +28,7 @@ from connector.outbox.translation import RulesOf, Translation, translation
 from connector.telemetry.facts import EventMapped, StageFailed, Tell
 from connector.workspaces.directory import Directory
 
-BATCH = 250
+BATCH, FEW = 250, 8
 AT_ONCE = 8
 """Events translated before others on the event loop get a turn."""
 ALONE_AFTER, TRIES = 2, 4
@@ -65,7 +65,9 @@ class Mapper:
     unnamed: Callable[[ReceivedEvent, Sequence[str]], None] | None = None
     """Told of what the mapping could not name; never waited for."""
     _served: int = 0
-    """The workspace that had its turn last."""
+    """The workspace that had its turn last, where others were left waiting."""
+    _is_all: bool = True
+    """Whether nothing was left waiting after the last batch."""
     _stopping: bool = False
     turned_at: float = field(default_factory=time.monotonic)
     """When the loop last came round, by the monotonic clock."""
@@ -79,7 +81,8 @@ class Mapper:
                 if not started:
                     await self._suspects()
                     started = True
-                if not await self.map_batch() and not self._stopping:
+                await self.map_batch()
+                if self._is_all and not self._stopping:
                     await self.bell.wait(LOOK_UP_OFTEN_S if self.database.many_processes else LOOK_UP_S)
             except (DatabaseError, OSError) as error:
                 self.tell(StageFailed("map", error))
@@ -91,10 +94,16 @@ class Mapper:
         self.bell.ring()
 
     async def map_batch(self) -> int:
-        """Map the oldest events; how many that was."""
+        """Map the oldest events; how many that was.
+
+        On SQLite they are translated beside the writer, unless the last batch was all there was: then few have come
+        since, and a single transaction is sooner done.
+        """
         if self.database.many_processes:
-            return self._told(await self.database.transact(self._pick_and_map))
-        return await self._map(await self.database.read(self._pick, lock=False))
+            return self._told(await self.database.transact(self._pick_and_map, BATCH))
+        if self._is_all:
+            return self._told(await self.database.transact(self._pick_and_map, FEW))
+        return await self._map(await self.database.read(self._pick, BATCH))
 
     async def _suspects(self) -> None:
         """What earlier lives of this process left unmapped, and may have died of."""
@@ -107,9 +116,11 @@ class Mapper:
                 await self.database.transact(store.count_try, found)
                 await self._map(await self.database.read(self._pick_one, found))
 
-    def _pick(self, connection: Connection, *, lock: bool = False) -> _Work:
-        events = store.to_map(connection, limit=BATCH, lock=lock, after=self._served)
-        self._served = events[-1][0].workspace_id if events else 0
+    def _pick(self, connection: Connection, limit: int) -> _Work:
+        lock = self.database.many_processes
+        events, is_all = store.to_map(connection, limit=limit, lock=lock, after=self._served)
+        self._served = 0 if is_all else events[-1][0].workspace_id if events else self._served
+        self._is_all = is_all
         return self._work(connection, events)
 
     def _pick_one(self, connection: Connection, only: ReceivedEvent) -> _Work:
@@ -131,11 +142,11 @@ class Mapper:
                 translations.append(self._translation(received, body, work, rules))
         return self._told(await self.database.transact(self._store, translations)) if translations else 0
 
-    def _pick_and_map(self, connection: Connection) -> list[Stored]:
+    def _pick_and_map(self, connection: Connection, limit: int) -> list[Stored]:
         """The same inside one transaction, which keeps other processes off these events."""
-        work, rules = self._pick(connection, lock=True), self.rules()
+        work, rules = self._pick(connection, limit), self.rules()
         translations = [self._translation(received, body, work, rules) for received, body in work.events]
-        return self._store(connection, translations)
+        return enqueue(connection, translations, now=self.database.clock.now(), just_picked=True)
 
     def _translation(self, received: ReceivedEvent, body: bytes, work: _Work, rules: RulesOf) -> Translation:
         theirs = rules(self.directory.workspace(received.workspace_id))
@@ -170,4 +181,5 @@ def _fact(stored: Stored) -> EventMapped:
         tuple(event.mapping_id for event in stored.translation.events),
         received.key.hex(),
         received.received_at,
+        tuple(delivery.hex() for delivery in stored.waiting),
     )

@@ -43,14 +43,22 @@ class Asker:
     _bell: Bell = field(default_factory=Bell)
     _unnamed: dict[tuple[int, int, bool], dict[str, None]] = field(default_factory=dict)
     _dirty: dict[int, None] = field(default_factory=dict)
+    """Workspaces in which somebody has become unknown."""
+    _busy: dict[int, None] = field(default_factory=dict)
+    """Those in which more may be known of somebody who was unknown: what is left of the way is asked for."""
+    _busy_at: float = 0.0
     _all_at: float = 0.0
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     def note(self, fact: Fact) -> None:
-        """An event was mapped: somebody may be unknown whom it is for."""
-        if isinstance(fact, EventMapped) and fact.source == "stripe" and fact.deliveries:
+        """An event was mapped: somebody may be unknown whom it is for, or better known for whom another one is."""
+        if not isinstance(fact, EventMapped) or fact.source != "stripe":
+            return
+        if fact.waiting:
             self._dirty[fact.workspace_id] = None
             self._bell.ring()
+        elif fact.deliveries:
+            self._busy[fact.workspace_id] = None
 
     def unnamed(self, received: ReceivedEvent, object_ids: Sequence[str]) -> None:
         """An event was mapped without the names of these."""
@@ -70,11 +78,16 @@ class Asker:
                 await asyncio.sleep(LOOK_UP_S)
 
     async def _turn(self) -> None:
-        if time.monotonic() >= self._all_at:
-            self._all_at = time.monotonic() + ALL_AGAIN_S
-            self._dirty |= dict.fromkeys(each.workspace_id for each in self._endpoints())
+        now, can_ask = time.monotonic(), {each.workspace_id for each in self._endpoints()}
+        if now >= self._all_at:
+            self._all_at = now + ALL_AGAIN_S
+            self._dirty |= dict.fromkeys(can_ask)
+        if now >= self._busy_at:
+            self._busy_at = now + LOOK_UP_S
+            self._dirty |= self._busy
+            self._busy = {}
         unnamed, self._unnamed = self._unnamed, {}
-        dirty, self._dirty = self._dirty, {}
+        dirty, self._dirty = [each for each in self._dirty if each in can_ask], {}
         names = (self._name(*where, list(object_ids)) for where, object_ids in unnamed.items())
         await asyncio.gather(*map(self._in_turn, [*names, *map(self._find, dirty)]))
 

@@ -55,6 +55,8 @@ class EventMapped:
     """The event's own key here, in hexadecimal: what its trace is known by."""
     received_at: int = 0
     """Milliseconds since 1970."""
+    waiting: tuple[str, ...] = ()
+    """Those of `deliveries` that wait until it is known whom they are for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,7 @@ def _map(connection: Connection, session: Session) -> None:
     catalog = load([shipped_folder()]).catalog
     translations = [
         translation(event, body, Rules(catalog, Options(), catalog.digest), names={})
-        for event, body in inbox.to_map(connection, limit=1000)
+        for event, body in inbox.to_map(connection, limit=1000).events
     ]
     enqueue(connection, translations, now=session.now)
 

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from connector.events import Key, Priority
+from types import SimpleNamespace
+
+import pytest
+
+from connector.events import Key, Priority, ReceivedState
 from connector.inbox import store
+from connector.mapping.catalog import Catalog
+from connector.mapping.context import Options
+from connector.names import Names
+from connector.outbox.bell import Bell
+from connector.outbox.mapper import FEW, Mapper
+from connector.outbox.translation import Rules
 from tests.outbox.world import World, event, user
 
 MANY = 3_000
@@ -11,7 +21,7 @@ MANY = 3_000
 
 
 async def picked(world: World, limit: int, *, after: int = 0) -> list[Key]:
-    return [found.key for found, _ in await world.database.read(store.to_map, limit=limit, after=after)]
+    return [found.key for found, _ in (await world.database.read(store.to_map, limit=limit, after=after)).events]
 
 
 async def test_a_live_event_is_mapped_before_history_that_came_earlier(world: World):
@@ -43,7 +53,43 @@ async def test_workspaces_take_turns_from_one_batch_to_the_next(world: World):
     for workspace_id in (1, 2, 3):
         await world.receive(workspace_id=workspace_id)
     batches = [await world.database.read(store.to_map, limit=1, after=last) for last in (0, 1, 2, 3)]
-    assert [batch[0][0].workspace_id for batch in batches] == [1, 2, 3, 1]
+    assert [batch.events[0][0].workspace_id for batch in batches] == [1, 2, 3, 1]
+
+
+@pytest.mark.parametrize("limit", range(1, 12))
+async def test_a_batch_says_whether_it_was_all_there_was(world: World, limit: int):
+    """Where it says so the mapper waits for the bell, so that nothing may be left; and it must come to say so."""
+    for number in range(9):
+        priority = Priority.HISTORY if number % 4 == 3 else Priority.LIVE
+        await world.receive(at=number, workspace_id=1 + number // 4, priority=priority)
+    left = 9
+    for _ in range(9):
+        batch = await world.database.read(store.to_map, limit=limit)
+        left -= len(batch.events)
+        await world.do(store.settle, [(found, ReceivedState.IGNORED, None) for found, _ in batch.events])
+        assert not (batch.is_all and left)
+        if batch.is_all:
+            break
+    assert left == 0
+    assert batch.is_all or limit == 1
+    assert (await world.database.read(store.to_map, limit=limit)).is_all
+
+
+async def test_one_ring_maps_everything_that_was_there(world: World, monkeypatch: pytest.MonkeyPatch):
+    for number in range(FEW * 3):
+        await world.receive(at=number, workspace_id=1 + number % 2)
+    rules, nobody = Rules(Catalog(()), Options(), "empty"), SimpleNamespace(workspace=lambda _id: None)
+    mapper = Mapper(world.database, nobody, Names(), lambda: lambda _: rules, lambda _fact: None, Bell(), Bell())
+    waited: list[float] = []
+
+    async def wait(timeout_s: float) -> None:
+        waited.append(timeout_s)
+        mapper.stop()
+
+    monkeypatch.setattr(mapper.bell, "wait", wait)
+    await mapper.run()
+    assert len(waited) == 1
+    assert await world.database.read(store.count_by_state) == {"unmapped": FEW * 3}
 
 
 async def test_history_is_delivered_after_live_work(world: World):

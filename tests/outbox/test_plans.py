@@ -135,12 +135,12 @@ async def test_events_to_map_are_one_walk_along_the_index_of_what_is_not_mapped(
 
 
 async def test_the_workspaces_that_have_events_to_map_are_found_without_reading_their_events(noisy: Database):
-    steps = await noisy.read(plan, store._NEXT_WORKSPACES, {"of": 0, "after": 0, "most": 32})
+    steps = await noisy.read(plan, store._NEXT_WORKSPACES, {"after": 0})
     index_only(steps, "received_events", "ix_received_events_to_map")
 
 
 async def test_every_workspace_with_events_to_map_is_found_once_and_in_order(noisy: Database):
-    def found(connection: sa.Connection) -> list[int]:
-        return list(connection.scalars(store._NEXT_WORKSPACES, {"of": 0, "after": 0, "most": 32}))
+    def found(connection: sa.Connection) -> list[tuple[int, int]]:
+        return sorted(tuple(row) for row in connection.execute(store._NEXT_WORKSPACES, {"after": 0}))
 
-    assert await noisy.read(found) == [1, 2, 3]
+    assert await noisy.read(found) == [(0, 1), (0, 2), (0, 3)]

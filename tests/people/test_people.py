@@ -139,7 +139,7 @@ async def arrive(world: World, source: str, *payloads: dict[str, Any], stream: s
     await world.do(insert, [arrivals])
 
     def map_all(connection: Connection) -> list[Any]:
-        waiting = store.to_map(connection, limit=100)
+        waiting = store.to_map(connection, limit=100).events
         told = [translation(each, body, RULES, names={}) for each, body in waiting]
         return enqueue(connection, told, now=world.now)
 

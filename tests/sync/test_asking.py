@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import sqlalchemy as sa
 
 from connector.database.tables import asked
 from connector.sandbox import StripeKey
+from connector.sync.asker import Asker
+from connector.telemetry.facts import EventMapped
 from tests.journeys.conftest import eventually
 from tests.sync.conftest import KEY, event, in_step, invoice, paid
 
@@ -172,3 +175,34 @@ async def test_another_account_s_key_asks_for_nothing_of_a_live_event(database_u
         await waits(running, 1)
         await asyncio.sleep(0.5)
         assert paths(sandbox, "charges") == []
+
+
+async def test_what_waits_is_looked_at_when_somebody_becomes_unknown_and_otherwise_now_and_then(monkeypatch):
+    """And never where there is no key to ask with: the look is a query for each event otherwise."""
+    looked: list[int] = []
+
+    class People:
+        async def find_all(self, workspace_id: int, _key_of: object) -> None:
+            looked.append(workspace_id)
+
+    monkeypatch.setattr("connector.sync.asker.with_key", lambda endpoint: endpoint.workspace_id == 1)
+    endpoints = [SimpleNamespace(workspace_id=each) for each in (1, 2)]
+    asker = Asker(None, SimpleNamespace(endpoints=lambda: endpoints), People(), None, print)
+
+    async def looked_after(*facts: EventMapped) -> list[int]:
+        looked.clear()
+        for fact in facts:
+            asker.note(fact)
+        await asker._turn()
+        return list(looked)
+
+    def mapped(workspace_id: int, *waiting: str) -> EventMapped:
+        return EventMapped(
+            workspace_id, "evt_1", "stripe", "invoice.paid", "mapped", None, ("ab" * 16,), waiting=waiting
+        )
+
+    assert await looked_after() == [1], "a start looks at all"
+    assert await looked_after(mapped(1), mapped(2)) == []
+    assert await looked_after(mapped(1, "ab" * 16), mapped(2, "ab" * 16)) == [1]
+    monkeypatch.setattr(asker, "_busy_at", 0.0)  # LOOK_UP_S later
+    assert await looked_after() == [1], "what is left of somebody's way may be known now"
