@@ -54,7 +54,7 @@ async def fill(opened: Database, workspace_id: int, count: int, first: int = 0) 
         numbers = range(start_at, min(first + count, start_at + AT_ONCE))
         arrivals = [_arrival(workspace_id, number) for number in numbers]
         await opened.transact(insert, [arrivals])
-        stored = await opened.read(inbox.to_map, limit=len(arrivals))
+        stored = (await opened.read(inbox.to_map, limit=len(arrivals))).events
         translations = [
             Translation(each, ReceivedState.MAPPED, None, (_event(int(each.external_key.removeprefix("evt_"))),))
             for each, _ in stored

@@ -32,6 +32,7 @@ from sqlalchemy import (
     bindparam,
     column,
     func,
+    or_,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -207,17 +208,35 @@ def upsert(
         _run_insert(connection, statement, rows)
 
 
+def insert_or_lower(connection: Connection, table: Table, rows: Rows, column: str) -> None:
+    """Insert `rows`; where the key is taken, lower `column` to the new value, if that is less or there is none.
+
+    On PostgreSQL this locks also the rows that it leaves as they are.
+    """
+    if rows:
+        statement = _insert(table, connection.dialect.name, tuple(rows[0]), (), (column,), lower=True)
+        _run_insert(connection, statement, rows)
+
+
 @cache
 def _insert(
-    table: Table, dialect: str, columns: tuple[str, ...], key: tuple[str, ...], changes: tuple[str, ...]
+    table: Table,
+    dialect: str,
+    columns: tuple[str, ...],
+    key: tuple[str, ...],
+    changes: tuple[str, ...],
+    *,
+    lower: bool = False,
 ) -> Insert:
     insert = _values(table, columns) if dialect == "sqlite" else _arrays(table, columns)
     if key == ANY_KEY:
         return insert.on_conflict_do_nothing()
     taken = key or tuple(column.name for column in table.primary_key)
     if changes:
+        new = insert.excluded
+        less = or_(*(or_(table.c[name].is_(None), table.c[name] > new[name]) for name in changes)) if lower else None
         return insert.on_conflict_do_update(
-            index_elements=taken, set_={name: insert.excluded[name] for name in changes}
+            index_elements=taken, set_={name: new[name] for name in changes}, where=less
         )
     return insert.on_conflict_do_nothing(index_elements=taken)
 

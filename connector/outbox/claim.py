@@ -110,9 +110,8 @@ def claim(
 
 def _troubled_regions(connection: Connection, due: Iterable[Lane]) -> dict[str, Region]:
     """Those of these lanes' regions that hold somebody back; no other process changes them meanwhile."""
-    names = {lane.region for lane in due}
-    found = sorted(name for name, region in regions.all_known(connection).items() if region.troubled and name in names)
-    return {name: regions.locked(connection, name) for name in found}
+    names = sorted({lane.region for lane in due if lane.region_troubled})
+    return {name: regions.locked(connection, name) for name in names}
 
 
 def _rooms(due: Sequence[Lane], room: int, held: Mapping[int, int] | None) -> dict[int, int]:
@@ -139,7 +138,7 @@ def _claim_from(
     lease_id, until = holder[:8] + secrets.token_bytes(8), now + LEASE_MS
     rows = _due_rows(connection, lane.workspace_id, now, admitted, suspects=suspects) if admitted else []
     found = [_claimed(row, lease_id, until, now, lane.region) for row in rows]
-    found = gate.hold_back(connection, lane.workspace_id, found, now=now, max_age_ms=max_age_ms)
+    found = gate.hold_back(connection, lane, found, now=now, max_age_ms=max_age_ms)
     found = _alone(_without_killers(connection, found, now))
     let_through = admission.admit(connection, lane.workspace_id, found, now=now)
     found = list(let_through.claimed)

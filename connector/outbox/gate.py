@@ -22,6 +22,7 @@ from sqlalchemy import Connection
 from connector.events import Priority
 from connector.outbox import queue, readiness
 from connector.outbox.delivery import State
+from connector.outbox.lanes import Lane
 from connector.outbox.readiness import Standing
 from connector.outbox.summary import FOR_SUMMARY
 from connector.workspaces.modes import Mode
@@ -33,12 +34,12 @@ TOO_OLD = "too_old"
 
 
 def hold_back(
-    connection: Connection, workspace_id: int, found: list[Claimed], *, now: int, max_age_ms: int | None
+    connection: Connection, lane: Lane, found: list[Claimed], *, now: int, max_age_ms: int | None
 ) -> list[Claimed]:
     """Hold those of `found` that may not go out now; the others. `max_age_ms` None is any age."""
     if not found:
         return found
-    standing = readiness.standings(connection, [workspace_id]).get(workspace_id)
+    standing = _standing(connection, lane)
     passed: list[Claimed] = []
     held: dict[str, list[queue.Id]] = {}
     for each in found:
@@ -46,10 +47,17 @@ def hold_back(
         if reason is None:
             passed.append(each)
         else:
-            held.setdefault(reason, []).append((workspace_id, each.delivery.id))
+            held.setdefault(reason, []).append((lane.workspace_id, each.delivery.id))
     for reason, ids in sorted(held.items()):
         queue.give_up(connection, ids, State.HELD, reason, now=now)
     return passed
+
+
+def _standing(connection: Connection, lane: Lane) -> Standing | None:
+    """Nothing more is read of a workspace that is live, as most are."""
+    if lane.mode is Mode.LIVE:
+        return Standing(Mode.LIVE)
+    return readiness.standings(connection, [lane.workspace_id]).get(lane.workspace_id)
 
 
 def why_not(claimed: Claimed, standing: Standing | None, *, now: int, max_age_ms: int | None) -> str | None:

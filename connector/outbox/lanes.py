@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Integer, RowMapping, ScalarSelect, bindparam, case, or_, select, update
 
-from connector.database.rows import insert_new, run_many
-from connector.database.tables import lanes, queue, workspaces
+from connector.database.rows import insert_new, insert_or_lower, run_many
+from connector.database.tables import lanes, queue, regions, workspaces
 from connector.events import QUEUED, Key, Priority
 from connector.intercom.pace import Budget
 from connector.outbox.breaker import Breaker
+from connector.outbox.regions import TROUBLED
 from connector.workspaces.store import Mode
 
 SERVED = (Mode.LIVE, Mode.TRYING)
@@ -31,21 +32,29 @@ class Lane:
     breaker: Breaker
     region: str = ""
     """Of its workspace, where the lane was read to be served."""
+    region_troubled: bool = False
+    """Whether that region may hold it back."""
+    mode: Mode = Mode.LIVE
+    """Of its workspace, as the region."""
 
 
 def ring(connection: Connection, dues: Mapping[int, int]) -> None:
     """There is work for these workspaces, due at these times: an earlier one counts."""
     earliest = sorted(dues.items())
-    insert_new(
-        connection, lanes, [{"workspace_id": each, "next_due": None, "last_served_at": 0} for each, _ in earliest]
-    )
-    run_many(connection, _RING, [{"the_workspace": workspace_id, "due": due} for workspace_id, due in earliest])
+    if connection.dialect.name == "sqlite":
+        insert_or_lower(connection, lanes, [_empty(each, due) for each, due in earliest], "next_due")
+    else:  # apart, so that a lane that is due already is not locked: whoever claims from it passes over what is locked
+        insert_new(connection, lanes, [_empty(each) for each, _ in earliest])
+        run_many(connection, _RING, [{"the_workspace": workspace_id, "due": due} for workspace_id, due in earliest])
 
 
 def due(connection: Connection, *, holder: Key, now: int, limit: int) -> list[Lane]:
     """Lanes that may be served now, least recently served first; on PostgreSQL no other process gets them meanwhile."""
     found = connection.execute(_DUE, {"now": now, "me": holder, "most": limit})
-    return [_lane(row, row["region"]) for row in found.mappings()]
+    return [
+        replace(_lane(row), region=row["region"], region_troubled=bool(row["troubled"]), mode=Mode(row["mode"]))
+        for row in found.mappings()
+    ]
 
 
 def locked(connection: Connection, workspace_id: int) -> Lane:
@@ -55,7 +64,7 @@ def locked(connection: Connection, workspace_id: int) -> Lane:
 
 def opened(connection: Connection, workspace_id: int) -> Lane:
     """The same of a workspace that may never have had anything to send."""
-    insert_new(connection, lanes, [{"workspace_id": workspace_id, "next_due": None, "last_served_at": 0}])
+    insert_new(connection, lanes, [_empty(workspace_id)])
     return locked(connection, workspace_id)
 
 
@@ -86,8 +95,9 @@ def next_due(connection: Connection, *, holder: Key) -> int | None:
 _OF_WORKSPACE = lanes.c.workspace_id == bindparam("the_workspace")
 _NOW, _ME = bindparam("now", type_=BigInteger), bindparam("me", type_=lanes.c.holder.type)
 _DUE = (
-    select(lanes, workspaces.c.region)
+    select(lanes, workspaces.c.region, workspaces.c.mode, TROUBLED.label("troubled"))
     .join(workspaces, workspaces.c.id == lanes.c.workspace_id)
+    .outerjoin(regions, regions.c.region == workspaces.c.region)
     .where(
         lanes.c.next_due <= _NOW,
         workspaces.c.mode.in_(SERVED),
@@ -137,14 +147,18 @@ _SAVE = update(lanes).where(_OF_WORKSPACE).values({name: bindparam(name) for nam
 _SERVE = _SAVE.values({name: bindparam(name) for name in ("holder", "held_until", "last_served_at")})
 
 
+def _empty(workspace_id: int, next_due: int | None = None) -> dict[str, object]:
+    return {"workspace_id": workspace_id, "next_due": next_due, "last_served_at": 0}
+
+
 def _columns(lane: Lane) -> dict[str, object]:
     breaker = {column: getattr(lane.breaker, name) for name, column in _BREAKER.items()}
     budget = {name: getattr(lane.budget, name) for name in Budget.__slots__}
     return {"the_workspace": lane.workspace_id, "next_due": lane.next_due, **breaker, **budget}
 
 
-def _lane(row: RowMapping, region: str = "") -> Lane:
-    return Lane(row["workspace_id"], row["next_due"], _budget(row), _breaker(row), region)
+def _lane(row: RowMapping) -> Lane:
+    return Lane(row["workspace_id"], row["next_due"], _budget(row), _breaker(row))
 
 
 def _budget(row: RowMapping) -> Budget:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, RowMapping, bindparam, select
+from sqlalchemy import Connection, RowMapping, bindparam, or_, select
 
 from connector.database.rows import insert_new, upsert
 from connector.database.tables import regions
@@ -89,6 +89,8 @@ def save(connection: Connection, region: Region) -> None:
     upsert(connection, regions, [row], changes=[name for name in row if name != "region"])
 
 
+TROUBLED = or_(regions.c.breaker_opened > 0, regions.c.rate.is_not(None))
+"""`Region.troubled` of a row."""
 _ALL = select(regions)
 _LOCKED = select(regions).where(regions.c.region == bindparam("the_region")).with_for_update()
 

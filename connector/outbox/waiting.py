@@ -33,10 +33,10 @@ def address(connection: Connection, news: Iterable[tuple[int, Key]], *, now: int
     by_workspace: dict[int, set[Key]] = {}
     for workspace_id, key in news:
         by_workspace.setdefault(workspace_id, set()).add(key)
-    standings = readiness.standings(connection, by_workspace)
     for workspace_id, keys in sorted(by_workspace.items()):
         for page in _wanting(connection, workspace_id, keys, State.WAITING):
-            _address(connection, page, standings.get(workspace_id), now)
+            standing = readiness.standings(connection, [workspace_id]).get(workspace_id)
+            _address(connection, page, standing, now)
 
 
 def appeared(connection: Connection, workspace_id: int, people: Iterable[Identifier], *, now: int) -> int:

@@ -38,7 +38,7 @@ async def map_again(world: World, *events) -> list[bytes]:
     """What the mapper does next with the event that a replay opened again."""
     from connector.inbox import store
 
-    ((received, _),) = await world.database.read(store.to_map, limit=10)
+    ((received, _),) = (await world.database.read(store.to_map, limit=10)).events
     return await world.map(*events, received=received)
 
 
