@@ -22,6 +22,7 @@ import uvloop
 
 from bench.client import BODY, CONCURRENCY, bare_session
 from bench.ingest import database
+from connector.app.collector import spare_what_stays
 from connector.database.engine import Database, open_database
 from connector.database.migrate import migrate
 from connector.events import Identifier, IdentifierKind, IntercomEvent, ReceivedState, SourceEvent
@@ -101,6 +102,7 @@ async def ours(database_url: str, url: str, count: int) -> float:
         if delivered == count:
             all_done.set()
 
+    spare_what_stays()
     async with make_session(CONCURRENCY) as session:
         client = IntercomClient(session, version="2.14", base_url_for=lambda _region: url)
         worker = Worker(opened, directory, Courier(client, opened.clock.now), tell, Bell())
@@ -124,6 +126,7 @@ async def bare(url: str, count: int) -> float:
             async with session.post(f"{url}/events", data=BODY, headers=headers) as response:
                 await response.read()
 
+    spare_what_stays()
     async with bare_session() as session:
         began = perf_counter()
         await asyncio.gather(*(again_and_again() for _ in range(CONCURRENCY)))

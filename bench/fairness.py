@@ -23,6 +23,7 @@ import uvloop
 from bench.client import CONCURRENCY
 from bench.deliver import fill, stub
 from bench.ingest import database
+from connector.app.collector import spare_what_stays
 from connector.database.engine import Database, open_database
 from connector.database.migrate import migrate
 from connector.database.statistics import collect_first
@@ -72,6 +73,7 @@ async def _served(
     await opened.transact(collect_first)
     directory = Directory(opened, vault)
     await directory.reload()
+    spare_what_stays()
     async with make_session(2 * CONCURRENCY) as session:
         client = IntercomClient(session, version="2.14", base_url_for=lambda _region: intercom)
         courier = _Watched(client, opened.clock.now, quiet=quiet.id, slow_s=slow_s)

@@ -151,6 +151,7 @@ async def _until_stopped(
     import socket
 
     from connector.app import listening, service, until_told_to_stop
+    from connector.app.collector import spare_what_stays
     from connector.cli.processes import in_line_with_parent
     from connector.telemetry.logs import Words, start
 
@@ -165,6 +166,7 @@ async def _until_stopped(
             await _first_console_user(running, where.url)
         if shared:
             in_line_with_parent(shared[1])
+        spare_what_stays()
         told_to_stop = asyncio.create_task(until_told_to_stop(running))
         await asyncio.sleep(0)  # who reads that it runs may tell it to stop: by now it listens for that
         logs.line(Words(logging.INFO, "running", doing))
