@@ -164,6 +164,8 @@ class QueueMachine(RuleBasedStateMachine):
         self.model = Model()
         self.out: list[tuple[Claimed, Completion | None]] = []
         """Claimed deliveries, and what came of them where they were tried: nothing is written down of those yet."""
+        self.void: set[tuple[Key, Key]] = set()
+        """(delivery, lease) of what an operator has discarded while it was out: a replay sends it again, as it was, at once."""
         self.do(self.world.add_workspace())
         known = [leads(customer("cus_ada"), ADA), leads(customer("cus_ada"), ADAS_MAIL), leads(ADA, ADAS_MAIL)]
         self.do(self.world.map(evidence=known))
@@ -225,7 +227,8 @@ class QueueMachine(RuleBasedStateMachine):
 
     def claim(self, room: int) -> None:
         claimed = self.do(self.world.claim(room))
-        held = {each.delivery.id for each, _ in self.out if each.lease_until > self.world.now}
+        leases = [each for each, _ in self.out if (each.delivery.id, each.lease_id) not in self.void]
+        held = {each.delivery.id for each in leases if each.lease_until > self.world.now}
         for each in claimed:
             assert each.delivery.id not in held, "a delivery with a live lease was handed out again"
             assert each.delivery.state not in FINAL
@@ -284,6 +287,7 @@ class QueueMachine(RuleBasedStateMachine):
         world, chosen = self.world, ids[which % len(ids)]
         if how == "discard":
             self.do(world.do(replay.discard, world.workspace_id, chosen, now=world.now))
+            self.void |= {(chosen, each.lease_id) for each, _ in self.out if each.delivery.id == chosen}
             return
         as_new = how == "as new"
         result = self.do(world.do(replay.replay, world.workspace_id, chosen, now=world.now, as_new=as_new))
