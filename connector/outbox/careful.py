@@ -7,7 +7,6 @@ and not given up: it may be we who are wrong.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from sqlalchemy import BigInteger, Connection, bindparam, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -42,8 +41,7 @@ def _put_off(connection: Connection, lane: Lane, now: int) -> None:
     firsts = (connection.scalar(_FIRST, {"here": lane.workspace_id, "of": each, "now": now}) for each in QUEUED)
     if (first := next((each for each in firsts if each is not None), None)) is not None:
         connection.execute(_PUT_OFF, {"here": lane.workspace_id, "the_delivery": first, "until": now + PUT_OFF_MS})
-    earliest = lanes.earliest(connection, lane.workspace_id)
-    lanes.serve(connection, replace(lane, next_due=earliest), holder=None, now=now)
+    lanes.serve(connection, lane, holder=None, now=now, not_before=0)
 
 
 _HERE = queue.c.workspace_id == bindparam("here")

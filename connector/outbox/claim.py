@@ -147,10 +147,9 @@ def _claim_from(
     _LEASE.run(connection, ids, the_workspace=lane.workspace_id, the_lease=lease_id, until=until, at=now)
     budget = lane.budget.spend(len(found), now)
     breaker = lane.breaker.probing(now) if found else lane.breaker
-    earliest = now if rows and len(rows) == admitted else lanes.earliest(connection, lane.workspace_id)  # now: maybe
-    next_due = _next(earliest, replace(lane, budget=budget), region.sent(len(found), now), now)
-    lane = replace(lane, budget=budget, breaker=breaker, next_due=next_due)
-    lanes.serve(connection, lane, holder=holder if found else None, now=now)
+    lane = replace(lane, budget=budget, breaker=breaker)
+    not_before = _not_before(lane, region.sent(len(found), now), now)
+    lanes.serve(connection, lane, holder=holder if found else None, now=now, not_before=not_before)
     return let_through
 
 
@@ -281,11 +280,9 @@ def _alone(found: Sequence[Claimed]) -> list[Claimed]:
     return suspects[:1] or list(found)
 
 
-def _next(earliest: int | None, lane: Lane, region: Region, now: int) -> int | None:
-    """When the lane is to be served next: not before its next row is due, nor before a call may be made."""
-    if earliest is None:
-        return None
-    return max(earliest, min(max(lane.budget.next_at(now), region.next_at(now)), now + LEASE_MS))
+def _not_before(lane: Lane, region: Region, now: int) -> int:
+    """When the next call may be made, or everything is looked at anew."""
+    return min(max(lane.budget.next_at(now), region.next_at(now)), now + LEASE_MS)
 
 
 def _claimed(row: _Values, lease_id: Key, until: int, now: int, region: str) -> Claimed:

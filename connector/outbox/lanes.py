@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Integer, RowMapping, ScalarSelect, bindparam, case, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    RowMapping,
+    Select,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from connector.database.rows import insert_new, insert_or_lower, run_many
 from connector.database.tables import lanes, queue, regions, workspaces
@@ -24,18 +37,19 @@ HELD_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One row. `next_due` is that of its earliest queue row, None where it has none."""
+    """One row, as it paces calls."""
 
     workspace_id: int
-    next_due: int | None
     budget: Budget
     breaker: Breaker
     region: str = ""
-    """Of its workspace, where the lane was read to be served."""
+    """Of its workspace."""
+    region_known: bool = False
+    """Whether that region has ever been in trouble."""
     region_troubled: bool = False
-    """Whether that region may hold it back."""
+    """Whether it is now, and may hold the lane back."""
     mode: Mode = Mode.LIVE
-    """Of its workspace, as the region."""
+    """Of its workspace."""
 
 
 def ring(connection: Connection, dues: Mapping[int, int]) -> None:
@@ -51,10 +65,7 @@ def ring(connection: Connection, dues: Mapping[int, int]) -> None:
 def due(connection: Connection, *, holder: Key, now: int, limit: int) -> list[Lane]:
     """Lanes that may be served now, least recently served first; on PostgreSQL no other process gets them meanwhile."""
     found = connection.execute(_DUE, {"now": now, "me": holder, "most": limit})
-    return [
-        replace(_lane(row), region=row["region"], region_troubled=bool(row["troubled"]), mode=Mode(row["mode"]))
-        for row in found.mappings()
-    ]
+    return [_lane(row) for row in found.mappings()]
 
 
 def locked(connection: Connection, workspace_id: int) -> Lane:
@@ -68,21 +79,19 @@ def opened(connection: Connection, workspace_id: int) -> Lane:
     return locked(connection, workspace_id)
 
 
-def serve(connection: Connection, lane: Lane, *, holder: Key | None, now: int) -> None:
-    """Store a lane that was just served; `holder` keeps it for a while, None lets every process have it."""
+def serve(connection: Connection, lane: Lane, *, holder: Key | None, now: int, not_before: int) -> None:
+    """Store a lane that was just served; `holder` keeps it for a while, None lets every process have it.
+
+    It is next due with its earliest queue row, and not before the time `not_before`.
+    """
     held_until = None if holder is None else now + HELD_MS
-    connection.execute(_SERVE, {**_columns(lane), "holder": holder, "held_until": held_until, "last_served_at": now})
+    served = {"holder": holder, "held_until": held_until, "last_served_at": now}
+    connection.execute(_SERVE, {**_columns(lane), **served, "not_before": not_before})
 
 
 def save(connection: Connection, lane: Lane) -> None:
-    """Store a lane; whoever holds it goes on holding it."""
-    connection.execute(_SAVE, _columns(lane))
-
-
-def earliest(connection: Connection, workspace_id: int) -> int | None:
-    """When the workspace's next queue row is due: one look into the index for each priority."""
-    dues = connection.execute(_EARLIEST, {"the_workspace": workspace_id}).one()
-    return min((due for due in dues if due is not None), default=None)
+    """Store a lane, due with its earliest queue row; whoever holds it goes on holding it."""
+    connection.execute(_SAVE, {**_columns(lane), "not_before": 0})
 
 
 def next_due(connection: Connection, *, holder: Key) -> int | None:
@@ -94,11 +103,19 @@ def next_due(connection: Connection, *, holder: Key) -> int | None:
 # Built once: these run several times for each delivery, and building a statement costs more than running it.
 _OF_WORKSPACE = lanes.c.workspace_id == bindparam("the_workspace")
 _NOW, _ME = bindparam("now", type_=BigInteger), bindparam("me", type_=lanes.c.holder.type)
-_DUE = (
-    select(lanes, workspaces.c.region, workspaces.c.mode, TROUBLED.label("troubled"))
+_LANES = (
+    select(
+        lanes,
+        workspaces.c.region,
+        workspaces.c.mode,
+        regions.c.region.is_not(None).label("known"),
+        TROUBLED.label("troubled"),
+    )
     .join(workspaces, workspaces.c.id == lanes.c.workspace_id)
     .outerjoin(regions, regions.c.region == workspaces.c.region)
-    .where(
+)
+_DUE = (
+    _LANES.where(
         lanes.c.next_due <= _NOW,
         workspaces.c.mode.in_(SERVED),
         or_(lanes.c.blocked_until.is_(None), lanes.c.blocked_until <= _NOW),
@@ -123,27 +140,36 @@ _NEXT_DUE = (
 )
 
 
-def _earliest_of(priority: Priority) -> ScalarSelect[int]:
+def _earliest_of(priority: Priority) -> Select[int]:
     # as the first row of an order, and not as a minimum: PostgreSQL keeps to the index for it whatever it believes
-    return (
+    return select(
         select(queue.c.due)
         .where(queue.c.workspace_id == bindparam("the_workspace"), queue.c.priority == priority.value)
         .order_by(queue.c.due)
         .limit(1)
         .scalar_subquery()
+        .label("due")
     )
 
 
-_EARLIEST = select(*(_earliest_of(priority).label(priority.name) for priority in QUEUED))
-_LOCKED = select(lanes).where(_OF_WORKSPACE).with_for_update()
+_DUES = union_all(*map(_earliest_of, QUEUED)).subquery("dues")
+_NOT_BEFORE = bindparam("not_before", type_=BigInteger)
+# where there is no row it is null, and so stays null
+_NEXT = select(case((func.min(_DUES.c.due) < _NOT_BEFORE, _NOT_BEFORE), else_=func.min(_DUES.c.due)))
+_LOCKED = _LANES.where(_OF_WORKSPACE).with_for_update(of=lanes)
 _RING = (
     update(lanes)
     .where(_OF_WORKSPACE, or_(lanes.c.next_due.is_(None), lanes.c.next_due > bindparam("due", type_=BigInteger)))
     .values(next_due=bindparam("due", type_=BigInteger))
 )
 _BREAKER = {"failures": "breaker_failures", "opened": "breaker_opened", "until": "breaker_until"}
-_STORED = ("next_due", *_BREAKER.values(), *Budget.__slots__)
-_SAVE = update(lanes).where(_OF_WORKSPACE).values({name: bindparam(name) for name in _STORED})
+_STORED = (*_BREAKER.values(), *Budget.__slots__)
+_SAVE = (
+    update(lanes)
+    .where(_OF_WORKSPACE)
+    .values({name: bindparam(name) for name in _STORED})
+    .values(next_due=_NEXT.scalar_subquery())
+)
 _SERVE = _SAVE.values({name: bindparam(name) for name in ("holder", "held_until", "last_served_at")})
 
 
@@ -154,11 +180,19 @@ def _empty(workspace_id: int, next_due: int | None = None) -> dict[str, object]:
 def _columns(lane: Lane) -> dict[str, object]:
     breaker = {column: getattr(lane.breaker, name) for name, column in _BREAKER.items()}
     budget = {name: getattr(lane.budget, name) for name in Budget.__slots__}
-    return {"the_workspace": lane.workspace_id, "next_due": lane.next_due, **breaker, **budget}
+    return {"the_workspace": lane.workspace_id, **breaker, **budget}
 
 
 def _lane(row: RowMapping) -> Lane:
-    return Lane(row["workspace_id"], row["next_due"], _budget(row), _breaker(row))
+    return Lane(
+        row["workspace_id"],
+        _budget(row),
+        _breaker(row),
+        row["region"],
+        bool(row["known"]),
+        bool(row["troubled"]),
+        Mode(row["mode"]),
+    )
 
 
 def _budget(row: RowMapping) -> Budget:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -24,10 +24,14 @@ class _News:
     lane_opened: bool
     refused_with_plenty: bool
 
+    def says_something(self, lane: Lane) -> bool:
+        """False where all is well in a region that has never been in trouble."""
+        trouble = self.done.outcome.trouble or self.refused_with_plenty
+        return trouble or lane.region_known or self.done.claimed.region != lane.region
+
 
 def learn(connection: Connection, completions: Sequence[Completion]) -> None:
     """Store what the answers say, and when the lanes they are of are next due."""
-    known = regions.all_known(connection)
     news: list[_News] = []
     for workspace_id in sorted({each.claimed.delivery.workspace_id for each in completions}):
         mine = [each for each in completions if each.claimed.delivery.workspace_id == workspace_id]
@@ -36,9 +40,10 @@ def learn(connection: Connection, completions: Sequence[Completion]) -> None:
         breaker, opened = _tripped(lane.breaker, mine)
         if lane.breaker.opened and breaker == Breaker():
             budget = budget.eased(mine[-1].finished_at)
-        news += [_News(each, id(each) in opened, id(each) in refused) for each in mine]
-        next_due = lanes.earliest(connection, workspace_id)
-        lanes.save(connection, Lane(workspace_id, next_due, budget, breaker))
+        of_region = (_News(each, id(each) in opened, id(each) in refused) for each in mine)
+        news += [each for each in of_region if each.says_something(lane)]
+        lanes.save(connection, replace(lane, budget=budget, breaker=breaker))
+    known = regions.all_known(connection) if news else {}
     for name in sorted({each.done.claimed.region for each in news}):
         about = [each for each in news if each.done.claimed.region == name]
         if _told(known.get(name, Region(name)), about) != known.get(name, Region(name)):

@@ -39,10 +39,22 @@ from connector.workspaces.store import Workspace
 
 CONCURRENCY = 128
 """Calls at once. A workspace that is alone gets half of them (`hand`)."""
-AHEAD = 512
-"""Deliveries in hand beyond those, at most."""
-BATCH = 256
-"""Outcomes that are written at once without waiting for more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """How much one transaction does: at most `ahead` more are claimed than can be sent at once, and `batch` outcomes
+    are written without waiting for more.
+    """
+
+    ahead: int
+    batch: int
+
+
+LARGE, SMALL = Turns(512, 256), Turns(64, 32)
+"""Of few large turns each delivery costs less; between small ones nobody waits for long."""
+SHARED_S = 60.0
+"""For how long turns stay small after several workspaces had work at once."""
 GATHER_S = 0.02
 """How long an outcome waits for others while there is enough in hand."""
 AGAIN_S = 0.01
@@ -93,6 +105,7 @@ class Worker:
         """When it last claimed something, heard of a call's end, or had nothing to claim that was due."""
         self._low = 0
         self._careful_until = 0.0
+        self._shared_until = 0.0
 
     @property
     def in_flight(self) -> int:
@@ -164,7 +177,7 @@ class Worker:
         What is ready beyond that takes nobody's room: for each call that is not being made, one may be claimed, so that
         a workspace with much in hand, whose calls are slow, does not keep the others out until they end.
         """
-        ahead = max(min(AHEAD, 4 * len(self._done)), self._hand.ready)
+        ahead = max(min(self._turns.ahead, 4 * len(self._done)), self._hand.ready)
         return max(0, self.concurrency + ahead - self._hand.held.total())
 
     def _write_and_claim(
@@ -195,8 +208,15 @@ class Worker:
             self._unsent += claimed
             return
         self._hand.add(claimed)
+        if len(self._hand.held) > 1:
+            self._shared_until = time.monotonic() + SHARED_S
         self._senders.wake(len(claimed))
         self._low = self._hand.ready // 2
+
+    @property
+    def _turns(self) -> Turns:
+        """Small ones while there are several to be fair to: who has little to send waits for the others' turns."""
+        return SMALL if time.monotonic() < self._shared_until else LARGE
 
     def _is_due(self, at: int | None) -> bool:
         return at is not None and at <= self.database.clock.now()
@@ -266,7 +286,7 @@ class Worker:
         """
         if self._hand.ready:
             self._senders.wake(1)
-        if self._hand.ready <= self._low or len(self._done) >= BATCH:
+        if self._hand.ready <= self._low or len(self._done) >= self._turns.batch:
             self.bell.ring()
         elif len(self._done) == 1:
             asyncio.get_running_loop().call_later(GATHER_S, self.bell.ring)

@@ -125,7 +125,7 @@ async def test_a_claim_reads_what_it_claims_also_before_there_are_statistics(wor
 
 
 async def test_the_next_time_of_a_lane_is_one_look_into_the_index_for_each_priority(noisy: Database):
-    steps = await noisy.read(plan, lane_sql._EARLIEST, {"the_workspace": 1})
+    steps = await noisy.read(plan, lane_sql._NEXT, {"the_workspace": 1, "not_before": 0})
     index_only(steps, "queue", "ix_queue_workspace_id")
 
 

@@ -15,7 +15,7 @@ from connector.outbox.claim import Claimed
 from connector.outbox.completion import Completion
 from connector.outbox.deliver import Courier
 from connector.outbox.senders import SenderEnded
-from connector.outbox.worker import Worker, _Turn
+from connector.outbox.worker import LARGE, SHARED_S, SMALL, Worker, _Turn
 from connector.telemetry.facts import StageFailed
 from connector.workspaces.store import Workspace
 from tests.outbox.world import World, deliveries, event, user
@@ -54,6 +54,22 @@ async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):  # no measure: only that a test which fails does not hang
         while not holds():
             await asyncio.sleep(0.01)
+
+
+async def test_turns_are_small_while_several_workspaces_have_work(world: World):
+    await world.add_workspace(QUIET)
+    gate, bell = Gate(world), Bell()
+    async with working(world, gate, bell) as worker:
+        await world.map(event(user("slow"), once="slow"))
+        bell.ring()
+        await until(lambda: gate.begun == [SLOW])
+        assert worker._turns is LARGE
+        await world.map(event(user("quiet"), once="quiet"), received=await world.receive(workspace_id=QUIET))
+        bell.ring()
+        await until(lambda: gate.begun == [SLOW, QUIET])
+        assert worker._turns is SMALL
+        worker._shared_until -= SHARED_S  # a minute later
+        assert worker._turns is LARGE
 
 
 async def test_what_a_slow_workspace_has_in_hand_takes_nobodys_room(world: World):
