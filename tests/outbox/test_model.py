@@ -165,7 +165,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.out: list[tuple[Claimed, Completion | None]] = []
         """Claimed deliveries, and what came of them where they were tried: nothing is written down of those yet."""
         self.void: set[tuple[Key, Key]] = set()
-        """(delivery, lease) of what an operator has discarded while it was out: a replay sends it as it was, at once."""
+        """(delivery, lease) of what an operator has discarded while it was out: a replay sends it as it was."""
         self.do(self.world.add_workspace())
         known = [leads(customer("cus_ada"), ADA), leads(customer("cus_ada"), ADAS_MAIL), leads(ADA, ADAS_MAIL)]
         self.do(self.world.map(evidence=known))
