@@ -113,8 +113,9 @@ async def alone(running: Service, sandbox: Sandbox) -> tuple[list[float], list[f
     for prepared in requests(running.path, ALONE, 0):
         await asyncio.sleep(PAUSE_S)  # so that the one before is over and done with: this is an idle service
         before = len(sandbox.events())
+        request = _with_own_invoice(prepared, -1 - before, running.path)
         sent = time.time()
-        result = await run(running.host, running.port, [_with_own_invoice(prepared, -1 - before, running.path)], 1)
+        result = await run(running.host, running.port, [request], 1)
         acknowledged += result.latencies
         await sandbox.until(lambda before=before: len(sandbox.events()) > before, within=20)
         called.append((sandbox.events()[-1].received_at - sent) * 1000)

@@ -309,6 +309,7 @@ def _sqlite_engine(path: Path, *, writes: bool, checkpoints: bool) -> Engine:
             "synchronous = FULL",
             "foreign_keys = ON",
             "temp_store = MEMORY",
+            "cache_size = -16000",  # KiB: the inner pages of all indexes over a million events, which 2,000 are not
             "journal_size_limit = 67108864",
             f"wal_autocheckpoint = {1000 if checkpoints else 0}",
         ]

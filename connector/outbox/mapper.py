@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -28,6 +29,7 @@ from connector.outbox.translation import RulesOf, Translation, translation
 from connector.telemetry.facts import EventMapped, StageFailed, Tell
 from connector.workspaces.directory import Directory
 
+T = TypeVar("T")
 BATCH, FEW = 250, 8
 AT_ONCE = 8
 """Events translated before others on the event loop get a turn."""
@@ -102,7 +104,7 @@ class Mapper:
         if self.database.many_processes:
             return self._told(await self.database.transact(self._pick_and_map, BATCH))
         if self._is_all:
-            return self._told(await self.database.transact(self._pick_and_map, FEW))
+            return self._told(await self._stored(self._pick_and_map, FEW))
         return await self._map(await self.database.read(self._pick, BATCH))
 
     async def _suspects(self) -> None:
@@ -140,7 +142,17 @@ class Mapper:
                 translations.append(await asyncio.to_thread(self._translation, received, body, work, rules))
             else:
                 translations.append(self._translation(received, body, work, rules))
-        return self._told(await self.database.transact(self._store, translations)) if translations else 0
+        return self._told(await self._stored(self._store, translations)) if translations else 0
+
+    async def _stored(self, store_what: Callable[[Connection, T], list[Stored]], given: T) -> list[Stored]:
+        """Store what is to be delivered, and have it claimed.
+
+        SQLite's one writer keeps to the order in which it is asked. So the bell is rung when it is asked to store, and
+        the claim that this wakes comes after that, in the same commit where nothing else is being written.
+        """
+        if not self.database.many_processes:
+            self.queued.ring()
+        return await self.database.transact(store_what, given)
 
     def _pick_and_map(self, connection: Connection, limit: int) -> list[Stored]:
         """The same inside one transaction, which keeps other processes off these events."""
@@ -162,7 +174,7 @@ class Mapper:
                 self.names.forget(name.workspace_id)
             if self.unnamed and each.translation.unnamed:
                 self.unnamed(each.translation.received, each.translation.unnamed)
-        if any(each.deliveries for each in stored):
+        if self.database.many_processes and any(each.deliveries for each in stored):
             self.queued.ring()
         return len(stored)
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 
 from connector.events import Key, Priority, ReceivedState
 from connector.inbox import store
+from connector.inbox.store import ReceivedEvent
 from connector.mapping.catalog import Catalog
 from connector.mapping.context import Options
 from connector.names import Names
 from connector.outbox.bell import Bell
 from connector.outbox.mapper import FEW, Mapper
-from connector.outbox.translation import Rules
-from tests.outbox.world import World, event, user
+from connector.outbox.translation import Rules, Translation
+from tests.outbox.world import World, event, queue, user
 
 MANY = 3_000
 """Rows of a noisy workspace: with these, the plans are those for a million (`tests/outbox/test_plans.py`)."""
@@ -90,6 +93,32 @@ async def test_one_ring_maps_everything_that_was_there(world: World, monkeypatch
     await mapper.run()
     assert len(waited) == 1
     assert await world.database.read(store.count_by_state) == {"unmapped": FEW * 3}
+
+
+@pytest.mark.parametrize("count", [1, FEW, FEW * 3])
+async def test_who_is_woken_by_mapping_finds_what_it_stored(world: World, monkeypatch: pytest.MonkeyPatch, count: int):
+    """Also on SQLite, where the bell is rung before: a claim that came too soon would be the last for a second."""
+    for number in range(count):
+        await world.receive(at=number)
+    mapper = Mapper(world.database, SimpleNamespace(), Names(), lambda: None, lambda _fact: None, Bell(), Bell())
+
+    def made(received: ReceivedEvent, *_: object) -> Translation:
+        return Translation(received, ReceivedState.MAPPED, None, (event(user(received.external_key)),))
+
+    monkeypatch.setattr(mapper, "_translation", made)
+    queued: list[int] = []
+
+    async def look() -> None:
+        while queued[-1:] != [count]:
+            await mapper.queued.wait(3600)
+            queued.append(await world.do(lambda connection: connection.scalar(sa.select(sa.func.count(queue.c.due)))))
+
+    looking = asyncio.create_task(look())
+    await asyncio.sleep(0)
+    while await mapper.map_batch():
+        pass
+    async with asyncio.timeout(10):
+        await looking
 
 
 async def test_history_is_delivered_after_live_work(world: World):
