@@ -16,9 +16,11 @@ from connector.console.console import BULK_S, Console
 from connector.contacts import known
 from connector.database.engine import Postgres
 from connector.database.statistics import COLLECT_S, collect_first
-from connector.outbox import retention
+from connector.outbox import lanes, retention
 from connector.people.forgetting import Forgetting
 from connector.schedule import Job
+
+MEND_S = 5.0
 
 
 def chores(ground: Ground, parts: Parts, front: Front, console: Console, forgetting: Forgetting) -> dict[str, Job]:
@@ -38,10 +40,16 @@ def _looks(ground: Ground) -> dict[str, Job]:
         jobs["look into the mappings folder"] = Job(LOOK_S, ground.folder.look, may_take_long=True)
     if isinstance(ground.database, Postgres):
         jobs["follow the clock"] = Job(60.0, ground.database.follow_clock, jitter=5.0)
+        jobs["mend lanes"] = Job(MEND_S, lambda: _mended(ground))
         jobs["collect first statistics"] = Job(
             COLLECT_S, lambda: ground.database.transact(collect_first), may_take_long=True
         )
     return jobs
+
+
+async def _mended(ground: Ground) -> None:
+    if await ground.database.transact(lanes.mend, now=ground.database.clock.now()):
+        ground.queued.ring()
 
 
 def _of_pages(front: Front, console: Console) -> dict[str, Job]:

@@ -94,6 +94,17 @@ def save(connection: Connection, lane: Lane) -> None:
     connection.execute(_SAVE, {**_columns(lane), "not_before": 0})
 
 
+def mend(connection: Connection, *, now: int) -> int:
+    """Have lanes looked at that have something due and do not know it; how many those were. Only PostgreSQL needs it.
+
+    A delivery may be queued while another transaction claims from its lane: that one does not see it yet, and writes
+    down when the lane is next due without it; the ring before finds the lane due already, and leaves it so.
+    """
+    if connection.dialect.name == "sqlite":
+        return 0
+    return connection.execute(_MEND, {"now": now}).rowcount
+
+
 def next_due(connection: Connection, *, holder: Key) -> int | None:
     """When `holder` may serve the next lane: the worker's time to wake if nobody rings before."""
     found = connection.execute(_NEXT_DUE, {"me": holder})
@@ -126,6 +137,16 @@ _DUE = (
     .limit(bindparam("most", type_=Integer))
     .with_for_update(of=lanes, skip_locked=True)
 )
+_HAS_DUE = select(queue.c.due).where(queue.c.workspace_id == lanes.c.workspace_id, queue.c.due <= _NOW)
+_FORGETFUL = (
+    select(lanes.c.workspace_id)
+    .where(
+        or_(lanes.c.next_due.is_(None), lanes.c.next_due > _NOW),
+        or_(*(_HAS_DUE.where(queue.c.priority == priority.value).exists() for priority in QUEUED)),
+    )
+    .with_for_update(skip_locked=True)
+)
+_MEND = update(lanes).where(lanes.c.workspace_id.in_(_FORGETFUL)).values(next_due=_NOW)
 _NEXT_DUE = (
     select(
         lanes.c.next_due,

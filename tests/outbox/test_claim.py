@@ -11,8 +11,11 @@ from sqlalchemy import select
 from connector.database.engine import Postgres, open_database
 from connector.database.tables import lanes as lanes_table
 from connector.database.tables import queue
+from connector.events import ReceivedState
 from connector.outbox import lanes
+from connector.outbox.enqueue import enqueue
 from connector.outbox.queue import LEASE_MS
+from connector.outbox.translation import Translation
 from connector.workspaces.modes import Mode
 from tests.outbox.world import (
     ACCEPTED,
@@ -241,6 +244,24 @@ async def test_what_another_process_is_just_completing_is_not_claimed(world: Wor
         async with asyncio.timeout(5):
             assert await world.claim() == []
     assert len(await world.claim()) == 1
+
+
+async def test_a_lane_that_was_emptied_while_something_was_queued_is_mended(world: World, database_url: str):
+    """Neither transaction sees what the other does: the lane believes to have nothing, and nobody will ring for it."""
+    if not isinstance(world.database, Postgres):
+        pytest.skip("only PostgreSQL has several writers")
+    await world.due(user("old"))
+    made = Translation(await world.receive(), ReceivedState.MAPPED, None, (event(user("new")),))
+    world.now += MINUTE
+    async with world.database._engine.begin() as mapping:
+        await mapping.run_sync(enqueue, [made], now=world.now)
+        assert await world.claim(max_age_ms=1_000) == []  # the old one is held
+    assert (await world.lane())["next_due"] is None
+    assert await world.claim() == []
+    assert await world.do(lanes.mend, now=world.now) == 1
+    assert await world.do(lanes.mend, now=world.now) == 0
+    (claimed,) = await world.claim()
+    assert claimed.delivery.identifier == user("new")
 
 
 async def test_two_processes_claim_each_delivery_once(world: World, database_url: str):
