@@ -17,6 +17,7 @@ from connector.database.rows import upsert
 from connector.database.tables import names
 from connector.events import DISPLAY_LENGTH, digest, display
 
+FEW = 1_000
 FRESH_S = 30.0
 """How long another process's new name may go unnoticed."""
 
@@ -71,6 +72,11 @@ class Names:
             known = _all(connection, workspace_id)
             self._known[workspace_id] = (time.monotonic(), known)
         return known
+
+    def are_few(self, workspace_id: int) -> bool:
+        """Whether they were few when they were last read, so that reading them anew takes no time to speak of."""
+        read_at, known = self._known.get(workspace_id, (None, {}))
+        return read_at is not None and len(known) <= FEW
 
     def forget(self, workspace_id: int) -> None:
         """Something was recorded: read anew next time."""

@@ -54,10 +54,13 @@ class ReceivedEvent(msgspec.Struct, frozen=True):
 
 
 class Picked(NamedTuple):
-    """Events that are to be mapped, with their bodies; `is_all` where there were no others."""
+    """Events that are to be mapped, with their bodies; `is_all` where there were no others, `last` is the workspace
+    that had its turn last.
+    """
 
     events: list[tuple[ReceivedEvent, bytes]]
     is_all: bool
+    last: int
 
 
 def to_map(connection: Connection, *, limit: int, lock: bool = False, after: int = 0) -> Picked:
@@ -67,17 +70,18 @@ def to_map(connection: Connection, *, limit: int, lock: bool = False, after: int
     With `lock` (PostgreSQL) they belong to this transaction until it ends, and those of others are passed over.
     """
     found: list[tuple[ReceivedEvent, bytes]] = []
-    is_all = True
+    is_all, last = True, after
     query = _OLDEST_LOCKED if lock else _OLDEST
     for priority, waiting in _workspaces_to_map(connection, after).items():
         is_all = is_all and len(waiting) < WORKSPACES_AT_ONCE
         for place, workspace_id in enumerate(waiting):
             share = -(-(limit - len(found)) // (len(waiting) - place))  # of what those before it have left over
             given = {"workspace": workspace_id, "of": priority, "most": share}
-            oldest = _with_bodies(connection.execute(query, given).mappings()) if share else []
-            is_all = is_all and len(oldest) < share
-            found += sorted(oldest, key=lambda each: each[0].received_at)
-    return Picked(found, is_all)
+            rows = connection.execute(query, given).mappings().all() if share else []
+            is_all = is_all and len(rows) < share
+            last = workspace_id if share else last
+            found += sorted(_with_bodies(rows), key=lambda each: each[0].received_at)
+    return Picked(found, is_all, last)
 
 
 def this_to_map(connection: Connection, event: ReceivedEvent) -> list[tuple[ReceivedEvent, bytes]]:
@@ -96,7 +100,7 @@ def _workspaces_to_map(connection: Connection, after: int) -> dict[int, list[int
 
 
 def _with_bodies(rows: Iterable[RowMapping]) -> list[tuple[ReceivedEvent, bytes]]:
-    return [(_received(row), row["body"]) for row in rows]
+    return [(_received(row), row["body"]) for row in rows if row["body"] is not None]
 
 
 def count_leftovers(connection: Connection, *, before: int, at_most: int) -> None:
@@ -193,7 +197,7 @@ def _oldest(pick: Select[Any]) -> Select[Any]:
         bodies.c.key == picked.c.key,
         bodies.c.received_at == picked.c.received_at,
     )
-    return select(picked, bodies.c.body).join(bodies, same)
+    return select(picked, bodies.c.body).outerjoin(bodies, same)  # what has lost its body counts as picked
 
 
 _OLDEST = _oldest(_PICK)

@@ -149,7 +149,8 @@ def _claim_from(
     breaker = lane.breaker.probing(now) if found else lane.breaker
     lane = replace(lane, budget=budget, breaker=breaker)
     not_before = _not_before(lane, region.sent(len(found), now), now)
-    lanes.serve(connection, lane, holder=holder if found else None, now=now, not_before=not_before)
+    more = len(rows) == admitted > 0  # maybe
+    lanes.serve(connection, lane, holder=holder if found else None, now=now, not_before=not_before, more=more)
     return let_through
 
 

@@ -79,14 +79,17 @@ def opened(connection: Connection, workspace_id: int) -> Lane:
     return locked(connection, workspace_id)
 
 
-def serve(connection: Connection, lane: Lane, *, holder: Key | None, now: int, not_before: int) -> None:
+def serve(
+    connection: Connection, lane: Lane, *, holder: Key | None, now: int, not_before: int, more: bool = False
+) -> None:
     """Store a lane that was just served; `holder` keeps it for a while, None lets every process have it.
 
-    It is next due with its earliest queue row, and not before the time `not_before`.
+    It is next due with its earliest queue row, and not before the time `not_before`; with `more` at that time, for then
+    there is likely another, if only one that another transaction is just queueing.
     """
     held_until = None if holder is None else now + HELD_MS
     served = {"holder": holder, "held_until": held_until, "last_served_at": now}
-    connection.execute(_SERVE, {**_columns(lane), **served, "not_before": not_before})
+    connection.execute(_SERVE_AGAIN if more else _SERVE, {**_columns(lane), **served, "not_before": not_before})
 
 
 def save(connection: Connection, lane: Lane) -> None:
@@ -192,6 +195,7 @@ _SAVE = (
     .values(next_due=_NEXT.scalar_subquery())
 )
 _SERVE = _SAVE.values({name: bindparam(name) for name in ("holder", "held_until", "last_served_at")})
+_SERVE_AGAIN = _SERVE.values(next_due=_NOT_BEFORE)
 
 
 def _empty(workspace_id: int, next_due: int | None = None) -> dict[str, object]:

@@ -24,7 +24,7 @@ class _News:
     lane_opened: bool
     refused_with_plenty: bool
 
-    def says_something(self, lane: Lane) -> bool:
+    def may_change_a_region(self, lane: Lane) -> bool:
         """False where all is well in a region that has never been in trouble."""
         trouble = self.done.outcome.trouble or self.refused_with_plenty
         return trouble or lane.region_known or self.done.claimed.region != lane.region
@@ -33,6 +33,7 @@ class _News:
 def learn(connection: Connection, completions: Sequence[Completion]) -> None:
     """Store what the answers say, and when the lanes they are of are next due."""
     news: list[_News] = []
+    concerned: set[str] = set()
     for workspace_id in sorted({each.claimed.delivery.workspace_id for each in completions}):
         mine = [each for each in completions if each.claimed.delivery.workspace_id == workspace_id]
         lane = lanes.locked(connection, workspace_id)
@@ -40,11 +41,12 @@ def learn(connection: Connection, completions: Sequence[Completion]) -> None:
         breaker, opened = _tripped(lane.breaker, mine)
         if lane.breaker.opened and breaker == Breaker():
             budget = budget.eased(mine[-1].finished_at)
-        of_region = (_News(each, id(each) in opened, id(each) in refused) for each in mine)
-        news += [each for each in of_region if each.says_something(lane)]
+        mine_say = [_News(each, id(each) in opened, id(each) in refused) for each in mine]
+        news += mine_say
+        concerned |= {each.done.claimed.region for each in mine_say if each.may_change_a_region(lane)}
         lanes.save(connection, replace(lane, budget=budget, breaker=breaker))
-    known = regions.all_known(connection) if news else {}
-    for name in sorted({each.done.claimed.region for each in news}):
+    known = regions.all_known(connection) if concerned else {}
+    for name in sorted(concerned):
         about = [each for each in news if each.done.claimed.region == name]
         if _told(known.get(name, Region(name)), about) != known.get(name, Region(name)):
             regions.save(connection, _told(regions.locked(connection, name), about))

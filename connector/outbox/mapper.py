@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
@@ -20,7 +20,7 @@ from connector.database.engine import Database
 from connector.errors import DatabaseError
 from connector.events import ReceivedState
 from connector.inbox import store
-from connector.inbox.store import ReceivedEvent
+from connector.inbox.store import Picked, ReceivedEvent
 from connector.mapping.api_versions import untested
 from connector.names import Names
 from connector.outbox.bell import Bell
@@ -29,6 +29,7 @@ from connector.outbox.translation import RulesOf, Translation, translation
 from connector.telemetry.facts import EventMapped, StageFailed, Tell
 from connector.workspaces.directory import Directory
 
+P = ParamSpec("P")
 T = TypeVar("T")
 BATCH, FEW = 250, 8
 AT_ONCE = 8
@@ -102,10 +103,10 @@ class Mapper:
         since, and a single transaction is sooner done.
         """
         if self.database.many_processes:
-            return self._told(await self.database.transact(self._pick_and_map, BATCH))
-        if self._is_all:
-            return self._told(await self._stored(self._pick_and_map, FEW))
-        return await self._map(await self.database.read(self._pick, BATCH))
+            return self._told(await self.database.transact(self._pick_and_map))
+        if self._is_all and (few := await self._stored(self._pick_and_map_few)) is not None:
+            return self._told(few)
+        return await self._map(await self.database.read(self._pick))
 
     async def _suspects(self) -> None:
         """What earlier lives of this process left unmapped, and may have died of."""
@@ -118,12 +119,14 @@ class Mapper:
                 await self.database.transact(store.count_try, found)
                 await self._map(await self.database.read(self._pick_one, found))
 
-    def _pick(self, connection: Connection, limit: int) -> _Work:
+    def _pick(self, connection: Connection) -> _Work:
         lock = self.database.many_processes
-        events, is_all = store.to_map(connection, limit=limit, lock=lock, after=self._served)
-        self._served = 0 if is_all else events[-1][0].workspace_id if events else self._served
-        self._is_all = is_all
-        return self._work(connection, events)
+        return self._work(connection, self._taken(store.to_map(connection, limit=BATCH, lock=lock, after=self._served)))
+
+    def _taken(self, picked: Picked) -> Sequence[tuple[ReceivedEvent, bytes]]:
+        self._served = 0 if picked.is_all else picked.last
+        self._is_all = picked.is_all or not picked.events  # the others are another process's just now
+        return picked.events
 
     def _pick_one(self, connection: Connection, only: ReceivedEvent) -> _Work:
         return self._work(connection, store.this_to_map(connection, only))
@@ -144,19 +147,30 @@ class Mapper:
                 translations.append(self._translation(received, body, work, rules))
         return self._told(await self._stored(self._store, translations)) if translations else 0
 
-    async def _stored(self, store_what: Callable[[Connection, T], list[Stored]], given: T) -> list[Stored]:
-        """Store what is to be delivered, and have it claimed.
+    async def _stored(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Have the writer store what is to be delivered, and have it claimed.
 
         SQLite's one writer keeps to the order in which it is asked. So the bell is rung when it is asked to store, and
         the claim that this wakes comes after that, in the same commit where nothing else is being written.
         """
         if not self.database.many_processes:
             self.queued.ring()
-        return await self.database.transact(store_what, given)
+        return await self.database.transact(work, *args, **kwargs)
 
-    def _pick_and_map(self, connection: Connection, limit: int) -> list[Stored]:
+    def _pick_and_map(self, connection: Connection) -> list[Stored]:
         """The same inside one transaction, which keeps other processes off these events."""
-        work, rules = self._pick(connection, limit), self.rules()
+        return self._mapped(connection, self._pick(connection))
+
+    def _pick_and_map_few(self, connection: Connection) -> list[Stored] | None:
+        """The same on SQLite, where all others wait for it; None where that would take its time."""
+        picked = store.to_map(connection, limit=FEW, after=self._served)
+        workspaces = {received.workspace_id for received, _ in picked.events}
+        if not all(map(self.names.are_few, workspaces)) or any(len(body) > LARGE_BODY for _, body in picked.events):
+            return None
+        return self._mapped(connection, self._work(connection, self._taken(picked)))
+
+    def _mapped(self, connection: Connection, work: _Work) -> list[Stored]:
+        rules = self.rules()
         translations = [self._translation(received, body, work, rules) for received, body in work.events]
         return enqueue(connection, translations, now=self.database.clock.now(), just_picked=True)
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 
+from connector.database.tables import bodies
 from connector.events import Key, Priority, ReceivedState
 from connector.inbox import store
 from connector.inbox.store import ReceivedEvent
@@ -93,6 +94,36 @@ async def test_one_ring_maps_everything_that_was_there(world: World, monkeypatch
     await mapper.run()
     assert len(waited) == 1
     assert await world.database.read(store.count_by_state) == {"unmapped": FEW * 3}
+
+
+async def test_what_is_all_taken_by_another_process_is_not_looked_for_again_at_once(world: World):
+    mapper = Mapper(world.database, SimpleNamespace(), Names(), lambda: None, lambda _fact: None, Bell(), Bell())
+    assert mapper._taken(store.Picked([], is_all=False, last=32)) == []
+    assert mapper._is_all
+    assert mapper._served == 32, "and next time the others have their turn"
+
+
+async def test_an_event_that_has_lost_its_body_does_not_hide_the_others(world: World):
+    lost = await world.receive(at=1)
+    kept = [await world.receive(at=number) for number in (2, 3)]
+    await world.do(lambda connection: connection.execute(sa.delete(bodies).where(bodies.c.key == lost.key)))
+    batch = await world.database.read(store.to_map, limit=2)
+    assert [found.key for found, _ in batch.events] == [kept[0].key]
+    assert not batch.is_all
+
+
+async def test_on_sqlite_a_large_body_or_many_names_are_not_for_the_writer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    mapper = Mapper(world.database, SimpleNamespace(), Names(), lambda: None, lambda _fact: None, Bell(), Bell())
+    await world.receive()
+    assert await world.do(mapper._pick_and_map_few) is None, "what things are called was not read yet"
+    await world.database.read(lambda connection: mapper.names.of(connection, 1))
+    monkeypatch.setattr("connector.outbox.mapper.LARGE_BODY", 1)
+    assert await world.do(mapper._pick_and_map_few) is None
+    monkeypatch.setattr("connector.outbox.mapper.LARGE_BODY", 100)
+    monkeypatch.setattr("connector.names.FEW", -1)
+    assert await world.do(mapper._pick_and_map_few) is None
 
 
 @pytest.mark.parametrize("count", [1, FEW, FEW * 3])

@@ -84,6 +84,22 @@ async def test_one_that_answers_between_shows_that_the_region_is_there(world: Wo
     assert (await region(world))["breaker_opened"] == 0
 
 
+async def test_also_where_all_of_it_is_heard_at_once(world: World):
+    """The first trouble that a region ever has, written down together with the good answers between."""
+    await workspaces(world, LANES + 1)
+    claimed = await world.claim(room=200)
+    heard = []
+    for workspace_id in range(1, LANES + 1):
+        mine = [each for each in claimed if each.delivery.workspace_id == workspace_id]
+        heard += [await world.attempt(each, UNAVAILABLE) for each in mine[:FAILURES]]
+        world.now += 1
+        other = [each for each in claimed if each.delivery.workspace_id == LANES + 1][workspace_id]
+        heard.append(await world.attempt(other, ACCEPTED))
+        world.now += 1
+    await world.complete(*heard)
+    assert (await region(world)).get("breaker_opened", 0) == 0
+
+
 async def test_a_refusal_with_plenty_left_is_about_more_than_one_workspace(world: World):
     await workspaces(world, 2, deliveries=30)
     first, second, *_ = [each for each in await world.claim(room=8) if each.delivery.workspace_id == 1]
