@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -53,13 +54,13 @@ class _Watched(Courier):
     quiet: int = 0
     slow_s: float = 0.0
     begun: list[float] = field(default_factory=list)
-    others: list[Claimed] = field(default_factory=list)
+    others: Counter[int] = field(default_factory=Counter)
 
     async def deliver(self, claimed: Claimed, workspace: Workspace) -> Completion | None:
         if workspace.id == self.quiet:
             self.begun.append(perf_counter())
         else:
-            self.others.append(claimed)
+            self.others[workspace.id] += 1
             if self.slow_s:
                 await asyncio.sleep(self.slow_s)
         return await Courier.deliver(self, claimed, workspace)
@@ -106,7 +107,7 @@ async def waits(kind: str, intercom: str, backlog: int = 0, slow_s: float = 0.0)
                     while len(courier.begun) <= number:
                         await asyncio.sleep(0.0005)
                 waited.append((courier.begun[number] - queued) * 1000)
-            if backlog and len(courier.others) >= backlog:
+            if backlog and courier.others.total() >= backlog:
                 raise RuntimeError(f"the neighbour's backlog of {backlog:,} came to an end before the measurements")
     return waited
 

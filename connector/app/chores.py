@@ -21,6 +21,7 @@ from connector.people.forgetting import Forgetting
 from connector.schedule import Job
 
 MEND_S = 5.0
+"""How long a lane may not know of what is due in it."""
 
 
 def chores(ground: Ground, parts: Parts, front: Front, console: Console, forgetting: Forgetting) -> dict[str, Job]:

@@ -78,7 +78,7 @@ def to_map(connection: Connection, *, limit: int, lock: bool = False, after: int
             share = -(-(limit - len(found)) // (len(waiting) - place))  # of what those before it have left over
             given = {"workspace": workspace_id, "of": priority, "most": share}
             rows = connection.execute(query, given).mappings().all() if share else []
-            is_all = is_all and len(rows) < share
+            is_all = is_all and len(rows) < share  # also false where there was no room left to look
             last = workspace_id if share else last
             found += sorted(_with_bodies(rows), key=lambda each: each[0].received_at)
     return Picked(found, is_all, last)

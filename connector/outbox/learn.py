@@ -41,9 +41,9 @@ def learn(connection: Connection, completions: Sequence[Completion]) -> None:
         breaker, opened = _tripped(lane.breaker, mine)
         if lane.breaker.opened and breaker == Breaker():
             budget = budget.eased(mine[-1].finished_at)
-        mine_say = [_News(each, id(each) in opened, id(each) in refused) for each in mine]
-        news += mine_say
-        concerned |= {each.done.claimed.region for each in mine_say if each.may_change_a_region(lane)}
+        heard = [_News(each, id(each) in opened, id(each) in refused) for each in mine]
+        news += heard
+        concerned |= {each.done.claimed.region for each in heard if each.may_change_a_region(lane)}
         lanes.save(connection, replace(lane, budget=budget, breaker=breaker))
     known = regions.all_known(connection) if concerned else {}
     for name in sorted(concerned):
