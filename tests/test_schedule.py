@@ -169,9 +169,9 @@ async def test_a_wall_clock_that_is_set_neither_freezes_a_job_nor_makes_up_for_t
         monkeypatch.setattr(name, lambda: wall() + int(ahead.total_seconds() * 1000))
     rung: list[float] = []
     async with running({"bell": Job(0.2, lambda: rung.append(time.monotonic()))}):
-        await until(lambda: len(rung) == 2)
+        await until(lambda: len(rung) >= 2)
         ahead = timedelta(hours=hours)
-        await until(lambda: len(rung) == 8)
+        await until(lambda: len(rung) >= 8)
     assert rung[-1] - rung[0] > 0.2, "it ran again for each time that the hour had left out"
 
 
